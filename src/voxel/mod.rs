@@ -1,0 +1,20 @@
+//! Voxel values: what every backend returns and every other room works on.
+//!
+//! Plain data without Bevy. Frame of everything here: right-handed, +Y up, the object's front faces +Z;
+//! coordinates are cells counted from the grid's minimum corner, so a grid of resolution R spans `0..R` on each
+//! axis. Colours are sRGB bytes with straight alpha. This room does *not* mesh (see [`crate::meshing`]) and does
+//! not read or write files (see [`crate::format`]).
+
+mod chunk;
+mod material;
+mod model;
+pub mod morton;
+mod palette;
+mod quantize;
+mod sparse;
+
+pub use chunk::{CHUNK_DEPTH, CHUNK_EDGE, CHUNK_VOLUME, ChunkKey, ChunkVoxels};
+pub use material::Material;
+pub use model::{ModelChunk, VoxelModel};
+pub use palette::{Palette, PaletteEntry};
+pub use sparse::{Bounds, MAX_RESOLUTION, SparseVoxels, SparseVoxelsError};

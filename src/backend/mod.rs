@@ -1,0 +1,104 @@
+//! Backends: who turns a picture into voxels.
+//!
+//! A [`Backend`] gets a [`Prompt`] and a [`Watch`], and returns [`SparseVoxels`] in the frame of
+//! [`crate::voxel`] (+Y up, front at +Z); a backend whose model thinks in other axes converts here and nowhere
+//! else. It may block for minutes: only the worker thread of [`crate::generation`] calls it. [`Backends`] lists the
+//! known ones and picks by [`BackendChoice`], so nobody above this room names a backend.
+
+mod choice;
+mod inflate;
+mod pool;
+mod prompt;
+mod watch;
+
+pub use choice::{BACKEND_VARIABLE, BackendChoice, Backends};
+pub use inflate::{CutOutError, Inflate};
+pub use pool::BackendPool;
+pub use prompt::Prompt;
+pub use watch::{Cancelled, Progress, Stage, Unwatched, Watch};
+
+use std::error::Error;
+use std::ops::RangeInclusive;
+
+use crate::voxel::SparseVoxels;
+
+/// Turns pictures into voxels.
+pub trait Backend: Send {
+    /// What this backend is and on what it runs.
+    fn describe(&self) -> BackendInfo;
+
+    /// Makes the thing in the prompt's pictures, reporting to `watch`.
+    ///
+    /// # Errors
+    /// [`BackendError::Cancelled`] soon after `watch` asks to stop, else what went wrong.
+    fn generate(
+        &mut self,
+        prompt: &Prompt,
+        watch: &mut dyn Watch,
+    ) -> Result<SparseVoxels, BackendError>;
+}
+
+/// What a backend is and on what it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackendInfo {
+    /// The name it is chosen by, for example `inflate`.
+    pub name: &'static str,
+    /// The model or method, for people.
+    pub model: String,
+    /// What it runs on, for example `cpu` or the name of a graphics card.
+    pub device: String,
+    /// Whether a prompt would be worked on now.
+    pub ready: bool,
+    /// Resolutions it can make, in cells per axis.
+    pub resolutions: RangeInclusive<u32>,
+}
+
+/// Why a backend made nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackendError {
+    /// The watcher asked to stop.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+    /// The prompt has no picture.
+    #[error("the request has no picture: give at least one")]
+    NoPicture,
+    /// The backend cannot make this resolution.
+    #[error(
+        "resolution {got} is out of range for the backend {backend}: use {} to {}",
+        possible.start(), possible.end()
+    )]
+    Resolution {
+        /// Cells per axis asked for.
+        got: u32,
+        /// The backend's name.
+        backend: &'static str,
+        /// What it can make.
+        possible: RangeInclusive<u32>,
+    },
+    /// The object could not be told from its background.
+    #[error(transparent)]
+    CutOut(#[from] CutOutError),
+    /// There is no backend of this name.
+    #[error("there is no backend '{name}': use auto or one of {}", known.join(", "))]
+    Unknown {
+        /// The name asked for.
+        name: String,
+        /// Names there are.
+        known: Vec<&'static str>,
+    },
+    /// No backend can work at present.
+    #[error("no backend is ready (tried {}): start one, or name one with TRELLIS_BACKEND", tried.join(", "))]
+    NoneReady {
+        /// Names that were tried.
+        tried: Vec<&'static str>,
+    },
+    /// The backend could not start or broke while it worked.
+    #[error("the backend {backend} failed: {source}")]
+    Failed {
+        /// The backend's name.
+        backend: &'static str,
+        /// What it said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}

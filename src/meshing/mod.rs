@@ -1,0 +1,55 @@
+//! Meshing: chunks of palette indices become vertex buffers, as few quads as greedy merging finds.
+//!
+//! Plain data without Bevy. Positions are in voxels from the chunk's minimum corner, in the frame of
+//! [`crate::voxel`]; a voxel's colour is a texel of the palette's texture ([`Palette::uv`]), so that merged quads
+//! need no vertex colours. A face of a voxel is *visible* where the neighbour cell is empty, or translucent with
+//! another palette index: glass shows what is behind it, but has no walls inside itself. Cells outside the chunk are
+//! empty where no neighbour is given. This room does *not* place meshes in a world.
+//!
+//! [`Palette::uv`]: crate::voxel::Palette::uv
+
+mod buffers;
+mod mesher;
+mod padded;
+mod quads;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use crate::voxel::{ChunkKey, ChunkVoxels, VoxelModel};
+
+pub use buffers::{ChunkMesh, MeshBuffers};
+pub use mesher::ChunkMesher;
+
+/// The chunks a face of a chunk can look at: -x, +x, -y, +y, -z, +z.
+const NEIGHBORS: [glam::IVec3; 6] = [
+    glam::IVec3::NEG_X,
+    glam::IVec3::X,
+    glam::IVec3::NEG_Y,
+    glam::IVec3::Y,
+    glam::IVec3::NEG_Z,
+    glam::IVec3::Z,
+];
+
+/// Meshes all chunks of a model, in Morton order; chunks without visible faces are left out.
+///
+/// Runs on the calling thread and holds every chunk of the model as a dense cube (32 KiB each) while it works.
+#[must_use]
+pub fn mesh_model(model: &VoxelModel) -> Vec<(ChunkKey, ChunkMesh)> {
+    let chunks: Vec<(ChunkKey, ChunkVoxels)> = model
+        .chunks()
+        .map(|chunk| (chunk.key, chunk.to_dense()))
+        .collect();
+    let by_key: HashMap<ChunkKey, &ChunkVoxels> =
+        chunks.iter().map(|(key, voxels)| (*key, voxels)).collect();
+    let mut mesher = ChunkMesher::new();
+    chunks
+        .iter()
+        .map(|(key, voxels)| {
+            let neighbors = NEIGHBORS.map(|step| by_key.get(&ChunkKey(key.0 + step)).copied());
+            (*key, mesher.mesh(voxels, neighbors, model.palette()))
+        })
+        .filter(|(_, mesh)| !mesh.is_empty())
+        .collect()
+}

@@ -1,0 +1,156 @@
+//! A chunk with a border of one cell copied from its neighbours, as rows along x.
+
+#![expect(
+    clippy::indexing_slicing,
+    reason = "rows count to the edge that every array here has"
+)]
+
+use wide::u8x32;
+
+use crate::voxel::{CHUNK_EDGE, ChunkVoxels, Palette};
+
+/// Palette indices of a row of 32 cells along x.
+pub(super) type Row = [u8; CHUNK_EDGE];
+
+/// Rows along an edge with the border on both sides.
+const EDGE: usize = CHUNK_EDGE + 2;
+
+/// A value per row, `[z][y]`; the chunk's own rows are 1 to 32 on both axes.
+type Rows<T> = [[T; EDGE]; EDGE];
+
+/// Palette indices and occupancy of a chunk and its border. Edges and corners of the border stay empty: no face
+/// looks at them.
+pub(super) struct PaddedChunk {
+    pub(super) cells: Box<Rows<Row>>,
+    /// One bit a cell, set where it is neither empty nor translucent.
+    pub(super) opaque: Box<Rows<u32>>,
+    /// One bit a cell, set where it is translucent.
+    pub(super) translucent: Box<Rows<u32>>,
+    /// The cells before and after each row.
+    pub(super) ends: Box<Rows<[End; 2]>>,
+}
+
+/// A cell of the border at an end of a row.
+#[derive(Clone, Copy, Default)]
+pub(super) struct End {
+    pub(super) index: u8,
+    pub(super) opaque: bool,
+}
+
+impl Default for PaddedChunk {
+    fn default() -> Self {
+        Self {
+            cells: Box::new([[[0; CHUNK_EDGE]; EDGE]; EDGE]),
+            opaque: Box::new([[0; EDGE]; EDGE]),
+            translucent: Box::new([[0; EDGE]; EDGE]),
+            ends: Box::new([[[End::default(); 2]; EDGE]; EDGE]),
+        }
+    }
+}
+
+impl PaddedChunk {
+    /// Takes over a chunk and the cells of its neighbours (-x, +x, -y, +y, -z, +z) that touch it.
+    pub(super) fn fill(
+        &mut self,
+        chunk: &ChunkVoxels,
+        neighbors: [Option<&ChunkVoxels>; 6],
+        glass: &Translucency,
+    ) {
+        let [before_x, after_x, before_y, after_y, before_z, after_z] = neighbors;
+        let last = CHUNK_EDGE - 1;
+        for z in 0..CHUNK_EDGE {
+            for (y, row) in rows(chunk, z).iter().enumerate() {
+                self.put(y + 1, z + 1, row, glass);
+            }
+            let row_of = |chunk: Option<&ChunkVoxels>, y| chunk.map_or(EMPTY, |c| rows(c, z)[y]);
+            self.put(0, z + 1, &row_of(before_y, last), glass);
+            self.put(EDGE - 1, z + 1, &row_of(after_y, 0), glass);
+            for y in 0..CHUNK_EDGE {
+                let index_of =
+                    |chunk: Option<&ChunkVoxels>, x: usize| chunk.map_or(0, |c| rows(c, z)[y][x]);
+                let end = |index| End {
+                    index,
+                    opaque: index != 0 && !glass.contains(index),
+                };
+                self.ends[z + 1][y + 1] =
+                    [end(index_of(before_x, last)), end(index_of(after_x, 0))];
+            }
+        }
+        for y in 0..CHUNK_EDGE {
+            let row_of = |chunk: Option<&ChunkVoxels>, z| chunk.map_or(EMPTY, |c| rows(c, z)[y]);
+            self.put(y + 1, 0, &row_of(before_z, last), glass);
+            self.put(y + 1, EDGE - 1, &row_of(after_z, 0), glass);
+        }
+    }
+
+    /// One bit for each cell of a row, set where the next has its index; the last has no next. Takes padded places.
+    pub(super) fn same_as_next(&self, y: usize, z: usize) -> u32 {
+        // Read one cell further on, since to move a row by a cell would cost more than the comparison.
+        let further_on = (z * EDGE + y) * CHUNK_EDGE + 1;
+        let cells = self.cells.as_flattened().as_flattened();
+        let next = cells[further_on..].first_chunk().unwrap_or(&EMPTY);
+        equal_cells(&self.cells[z][y], next) & (u32::MAX >> 1)
+    }
+
+    fn put(&mut self, y: usize, z: usize, row: &Row, glass: &Translucency) {
+        let translucent = glass.cells(row);
+        self.cells[z][y] = *row;
+        self.opaque[z][y] = !equal_cells(row, &EMPTY) & !translucent;
+        self.translucent[z][y] = translucent;
+    }
+}
+
+/// Which palette indices are translucent. Empty space and indices that a palette lacks are not.
+pub(super) struct Translucency {
+    any: bool,
+    of_index: [bool; 256],
+}
+
+impl Translucency {
+    pub(super) fn of(palette: &Palette) -> Self {
+        let mut of_index = [false; 256];
+        for (slot, entry) in of_index.iter_mut().skip(1).zip(palette.entries()) {
+            *slot = entry.is_translucent();
+        }
+        Self {
+            any: of_index.contains(&true),
+            of_index,
+        }
+    }
+
+    /// Whether the palette has any translucent entry.
+    pub(super) fn any(&self) -> bool {
+        self.any
+    }
+
+    pub(super) fn contains(&self, index: u8) -> bool {
+        self.of_index
+            .get(usize::from(index))
+            .copied()
+            .unwrap_or(false)
+    }
+
+    /// One bit for each cell of a row, set where it is translucent.
+    fn cells(&self, row: &Row) -> u32 {
+        if !self.any {
+            return 0;
+        }
+        row.iter().rev().fold(0, |bits, &index| {
+            (bits << 1) | u32::from(self.contains(index))
+        })
+    }
+}
+
+const EMPTY: Row = [0; CHUNK_EDGE];
+
+/// One bit for each cell, set where two rows agree.
+pub(super) fn equal_cells(a: &Row, b: &Row) -> u32 {
+    u8x32::new(*a).simd_eq(u8x32::new(*b)).to_bitmask()
+}
+
+/// The rows of a chunk at a z, by their y.
+fn rows(chunk: &ChunkVoxels, z: usize) -> &[Row; CHUNK_EDGE] {
+    let (rows, _) = chunk.cells().as_chunks::<CHUNK_EDGE>();
+    let (layers, _) = rows.as_chunks::<CHUNK_EDGE>();
+    &layers[z]
+}

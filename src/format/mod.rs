@@ -1,0 +1,138 @@
+//! Files: readers and writers of voxel formats, chosen by extension.
+//!
+//! [`load`] and [`save`] know every format through one table; a format's own module ([`voxels`]) works on bytes in
+//! memory and knows no files. Files are written beside their place and renamed, so a crash leaves the old file or
+//! the new one. Everything read is outside data: bad bytes end in a [`FormatError`], never in a panic, and memory
+//! is taken only for bytes that are there. Frame of all values: right-handed, +Y up, front at +Z.
+
+mod atomic;
+mod error;
+pub mod voxels;
+
+pub use atomic::{check_writable, write_atomically};
+pub use error::FormatError;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use crate::voxel::SparseVoxels;
+
+/// Most bytes of a file that [`load`] reads: about 100 million voxels.
+pub const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// A file format: how its extension is spelt and what it can do.
+struct Format {
+    extension: &'static str,
+    decode: fn(&[u8]) -> Result<SparseVoxels, FormatError>,
+    encode: fn(&SparseVoxels) -> Vec<u8>,
+}
+
+const FORMATS: &[Format] = &[Format {
+    extension: "voxels",
+    decode: voxels::decode,
+    encode: voxels::encode,
+}];
+
+/// Reads a file in the format that its extension names.
+///
+/// # Errors
+/// [`FormatError::UnknownExtension`], [`FormatError::Unreadable`], [`FormatError::TooLarge`], else what the format's
+/// decoder says.
+pub fn load(path: &Path) -> Result<SparseVoxels, FormatError> {
+    (format_of(path)?.decode)(&read(path)?)
+}
+
+/// Writes a file in the format that its extension names; see [`write_atomically`] for what a crash leaves.
+///
+/// # Errors
+/// [`FormatError::UnknownExtension`] or [`FormatError::Unwritable`].
+pub fn save(path: &Path, voxels: &SparseVoxels) -> Result<(), FormatError> {
+    let bytes = (format_of(path)?.encode)(voxels);
+    write_atomically(path, &bytes)
+}
+
+/// Whether [`load`] and [`save`] know the format that a path's extension names.
+///
+/// # Errors
+/// [`FormatError::UnknownExtension`].
+pub fn check_extension(path: &Path) -> Result<(), FormatError> {
+    format_of(path).map(|_| ())
+}
+
+fn format_of(path: &Path) -> Result<&'static Format, FormatError> {
+    FORMATS
+        .iter()
+        .find(|format| {
+            path.extension()
+                .is_some_and(|extension| extension.eq_ignore_ascii_case(format.extension))
+        })
+        .ok_or_else(|| FormatError::UnknownExtension {
+            path: path.into(),
+            known: FORMATS.iter().map(|format| format.extension).collect(),
+        })
+}
+
+/// All bytes of a file of at most [`MAX_FILE_BYTES`]; the limit holds for devices and pipes too, which tell no size.
+fn read(path: &Path) -> Result<Vec<u8>, FormatError> {
+    let unreadable = |source| FormatError::Unreadable {
+        path: path.into(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    File::open(path)
+        .map_err(unreadable)?
+        .take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(FormatError::TooLarge { path: path.into() });
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair() -> SparseVoxels {
+        let coords = vec![[0, 0, 0], [7, 3, 1]];
+        SparseVoxels::new(8, coords, vec![[1, 2, 3, 255], [4, 5, 6, 7]], None).unwrap()
+    }
+
+    #[test]
+    fn a_saved_file_loads_as_the_same_voxels() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pair.voxels");
+        save(&path, &pair()).unwrap();
+        assert_eq!(load(&path).unwrap(), pair());
+    }
+
+    #[test]
+    fn extensions_are_told_in_any_case() {
+        assert!(check_extension(Path::new("A.VOXELS")).is_ok());
+    }
+
+    #[test]
+    fn an_unknown_extension_is_refused_with_the_ones_there_are() {
+        for name in ["model.obj", "model", ".voxels", ""] {
+            let error = save(Path::new(name), &pair()).unwrap_err();
+            let FormatError::UnknownExtension { known, .. } = error else {
+                panic!("{name}: {error}");
+            };
+            assert_eq!(known, ["voxels"]);
+        }
+    }
+
+    #[test]
+    fn a_missing_file_and_a_folder_are_unreadable_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("folder.voxels");
+        std::fs::create_dir(&inner).unwrap();
+        for path in [inner, folder.path().join("nobody.voxels")] {
+            let error = load(&path).unwrap_err();
+            assert!(matches!(error, FormatError::Unreadable { .. }), "{error}");
+            assert!(error.to_string().contains(&path.display().to_string()));
+        }
+    }
+}

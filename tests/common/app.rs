@@ -1,0 +1,111 @@
+//! Apps without window, renderer or graphics driver.
+
+use std::time::{Duration, Instant};
+
+use bevy::app::PluginsState;
+use bevy::ecs::system::RunSystemOnce;
+use bevy::prelude::*;
+use crossbeam_channel::Sender;
+use crossworld_trellis::prelude::*;
+
+use super::puppet::{Act, puppet_backends};
+
+/// Bevy's core and the plugin under test.
+pub fn headless_app() -> App {
+    let mut app = App::new();
+    app.add_plugins((
+        MinimalPlugins,
+        AssetPlugin::default(),
+        TransformPlugin,
+        bevy::mesh::MeshPlugin,
+        ImagePlugin::default(),
+        TrellisPlugin,
+    ));
+    while app.plugins_state() == PluginsState::Adding {
+        bevy::tasks::tick_global_task_pools_on_main_thread();
+    }
+    app.finish();
+    app.cleanup();
+    app
+}
+
+/// The same with a [`super::puppet`] as the only backend.
+pub fn puppet_app() -> (App, Sender<Act>) {
+    let (backends, hand) = puppet_backends();
+    let mut app = headless_app();
+    app.insert_resource(backends);
+    (app, hand)
+}
+
+/// Runs frames until `done`, for ten seconds at most.
+pub fn update_until(app: &mut App, what: &str, mut done: impl FnMut(&mut World) -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !done(app.world_mut()) {
+        assert!(
+            Instant::now() < deadline,
+            "in ten seconds {what} did not happen"
+        );
+        app.update();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Asks for a generation of a one-pixel picture.
+pub fn ask(app: &mut App) -> Entity {
+    ask_for(
+        app,
+        GenerateRequest::new(Picture::new(1, 1, vec![255; 4]).unwrap()),
+    )
+}
+
+/// Asks for a generation.
+pub fn ask_for(app: &mut App, request: GenerateRequest) -> Entity {
+    app.world_mut()
+        .run_system_once_with(
+            |In(request): In<GenerateRequest>,
+             mut commands: Commands,
+             mut image_to_3d: ResMut<ImageTo3D>| {
+                image_to_3d.generate(&mut commands, request)
+            },
+            request,
+        )
+        .unwrap()
+}
+
+/// Status of a generation.
+pub fn status(world: &World, entity: Entity) -> GenerationStatus {
+    world.get::<Generation>(entity).unwrap().status.clone()
+}
+
+/// What events of type `E` said, newest last.
+#[derive(Resource)]
+pub struct Heard<E>(pub Vec<E>);
+
+/// Notes every event of a type.
+pub fn listen<E: Event + Clone>(app: &mut App) {
+    app.insert_resource(Heard::<E>(Vec::new()));
+    app.add_observer(|event: On<E>, mut heard: ResMut<Heard<E>>| {
+        heard.0.push(event.event().clone());
+    });
+}
+
+pub fn heard<E: Event + Clone>(world: &World) -> &[E] {
+    &world.resource::<Heard<E>>().0
+}
+
+pub fn is_running(status: &GenerationStatus) -> bool {
+    matches!(status, GenerationStatus::Running(_))
+}
+
+pub fn count<C: Component>(world: &mut World) -> usize {
+    world.query_filtered::<(), With<C>>().iter(world).count()
+}
+
+/// A voxel in each of 64 chunks.
+pub fn many_chunks() -> SparseVoxels {
+    let axis = || (0..4u16).map(|chunk| chunk * 32);
+    let coords: Vec<[u16; 3]> = axis()
+        .flat_map(|z| axis().flat_map(move |y| axis().map(move |x| [x, y, z])))
+        .collect();
+    SparseVoxels::new(128, coords, vec![[9, 9, 9, 255]; 64], None).unwrap()
+}

@@ -1,0 +1,7 @@
+//! What several test programs need.
+
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+#[cfg(feature = "bevy")]
+pub mod app;
+pub mod puppet;

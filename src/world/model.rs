@@ -1,0 +1,52 @@
+//! Components and settings of a voxel model that is shown.
+
+use std::time::Duration;
+
+use bevy::prelude::*;
+
+use crate::voxel::VoxelModel;
+
+/// Shows a voxel model on this entity. The model's origin, the centre of its bottom face, lies at the entity's
+/// transform; its front faces +Z.
+#[derive(Component, Clone, Debug, Deref, PartialEq, Eq)]
+#[require(Transform, Visibility, VoxelSize)]
+pub struct VoxelModel3d(pub Handle<VoxelModel>);
+
+/// Edge of a voxel in metres.
+#[derive(Component, Clone, Copy, Debug, PartialEq)]
+pub struct VoxelSize(pub f32);
+
+impl Default for VoxelSize {
+    /// 5 cm: a model of 64 cells is 3.2 m tall.
+    fn default() -> Self {
+        Self(0.05)
+    }
+}
+
+/// All chunks of a model stand. Triggered on the entity with the [`VoxelModel3d`], again after every change.
+#[derive(EntityEvent, Clone, Copy, Debug)]
+pub struct ModelReady {
+    /// The entity that shows the model.
+    pub entity: Entity,
+    /// Number of chunks that have faces.
+    pub chunks: usize,
+    /// Rectangles of all chunks.
+    pub quads: usize,
+    /// Entities the model consists of, itself included.
+    pub entities: usize,
+}
+
+/// How models become meshes.
+#[derive(Resource, Clone, Copy, Debug)]
+pub struct MeshingSettings {
+    /// Longest time a frame spends on turning finished meshes into entities. At least one chunk is done a frame.
+    pub frame_budget: Duration,
+}
+
+impl Default for MeshingSettings {
+    fn default() -> Self {
+        Self {
+            frame_budget: Duration::from_millis(2),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! News from the worker become status, events, ghost voxels and models.
+
+use bevy::prelude::*;
+
+use crate::backend::{Progress, Stage};
+use crate::generation::Event as News;
+use crate::voxel::VoxelModel;
+use crate::world::{Ghost, ModelReady, VoxelModel3d, VoxelSize};
+
+use super::collect::fail;
+use super::generation::{
+    GenerationCancelled, GenerationFinished, GenerationPreview, GenerationProgress,
+};
+use super::{Generation, GenerationStatus, ImageTo3D};
+
+/// News that a frame takes at most, so that a backend which reports without pause cannot hold it up.
+const NEWS_PER_FRAME: usize = 64;
+
+/// Takes the news from the worker.
+pub(super) fn receive_news(
+    mut commands: Commands,
+    mut image_to_3d: ResMut<ImageTo3D>,
+    mut models: ResMut<Assets<VoxelModel>>,
+    mut generations: Query<(&mut Generation, &VoxelSize)>,
+) {
+    for _ in 0..NEWS_PER_FRAME {
+        let generator = image_to_3d.generator.as_mut();
+        let Some(news) = generator.and_then(|generator| generator.poll()) else {
+            return;
+        };
+        let job = news.job();
+        let entity = if news.is_end() {
+            image_to_3d.unlink(job)
+        } else {
+            image_to_3d.entities.get(&job).copied()
+        };
+        // Without an entity somebody despawned it; its job has been cancelled.
+        let Some(entity) = entity else { continue };
+        let Ok((mut generation, voxel_size)) = generations.get_mut(entity) else {
+            continue;
+        };
+        match news {
+            News::Started { backend, .. } => {
+                generation.backend = Some(backend.name);
+                let begun = Progress {
+                    stage: Stage::Loading,
+                    step: 0,
+                    steps: 0,
+                };
+                generation.status = GenerationStatus::Running(begun);
+            }
+            News::Progress { progress, .. } => {
+                generation.status = GenerationStatus::Running(progress);
+                commands.trigger(GenerationProgress { entity, progress });
+            }
+            News::Preview { model, .. } => {
+                let voxels = model.len();
+                let shown = (
+                    VoxelModel3d(models.add(model)),
+                    *voxel_size,
+                    Ghost::default(),
+                );
+                match generation.ghost {
+                    Some(ghost) => {
+                        commands.entity(ghost).try_insert(shown);
+                    }
+                    None => generation.ghost = Some(commands.spawn((shown, ChildOf(entity))).id()),
+                }
+                let age = generation.age();
+                generation.first_preview.get_or_insert(age);
+                commands.trigger(GenerationPreview { entity, voxels });
+            }
+            News::Finished { model, .. } => {
+                generation.status = GenerationStatus::Meshing;
+                commands
+                    .entity(entity)
+                    .try_insert(VoxelModel3d(models.add(model)));
+            }
+            News::Failed { error, .. } => {
+                fail(entity, &mut generation, error.to_string(), &mut commands);
+            }
+            News::Cancelled { .. } => {
+                generation.status = GenerationStatus::Cancelled;
+                generation.dismiss_ghost(&mut commands);
+                commands.trigger(GenerationCancelled { entity });
+            }
+        }
+    }
+}
+
+/// A generation is done when its chunks stand; its ghost voxels go.
+pub(super) fn finish(
+    ready: On<ModelReady>,
+    mut commands: Commands,
+    models: Res<Assets<VoxelModel>>,
+    mut generations: Query<(&mut Generation, &VoxelModel3d)>,
+) {
+    let ModelReady {
+        entity,
+        chunks,
+        quads,
+        entities,
+    } = *ready;
+    let Ok((mut generation, shows)) = generations.get_mut(entity) else {
+        return;
+    };
+    if generation.status != GenerationStatus::Meshing {
+        return;
+    }
+    generation.status = GenerationStatus::Done;
+    generation.dismiss_ghost(&mut commands);
+    commands.trigger(GenerationFinished {
+        entity,
+        backend: generation.backend.unwrap_or_default(),
+        voxels: models.get(shows.id()).map_or(0, VoxelModel::len),
+        chunks,
+        quads,
+        entities,
+        elapsed: generation.age(),
+        first_preview: generation.first_preview,
+    });
+}

@@ -1,0 +1,33 @@
+//! [`TrellisSettings`]: what holds for every request that does not say otherwise.
+
+use bevy::prelude::*;
+
+use crate::backend::{BackendChoice, Prompt};
+use crate::world::VoxelSize;
+
+/// Defaults of requests. Insert or change it at any time; it is read when a request is made ready.
+#[derive(Resource, Clone, Debug, PartialEq)]
+pub struct TrellisSettings {
+    /// Who does the work.
+    pub backend: BackendChoice,
+    /// Cells per axis.
+    pub resolution: u32,
+    /// Edge of a voxel in metres.
+    pub voxel_size: f32,
+    /// Whether ghost voxels show while the work goes on.
+    pub previews: bool,
+    /// Most requests that may wait; read when the first request is made.
+    pub queue_capacity: usize,
+}
+
+impl Default for TrellisSettings {
+    fn default() -> Self {
+        Self {
+            backend: BackendChoice::Auto,
+            resolution: Prompt::DEFAULT_RESOLUTION,
+            voxel_size: VoxelSize::default().0,
+            previews: true,
+            queue_capacity: 64,
+        }
+    }
+}

@@ -1,0 +1,455 @@
+//! Tests of the program `trellis` as a user meets it: arguments in; files, text and exit codes out.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test a failed unwrap is the message"
+)]
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crossworld_trellis::format;
+use crossworld_trellis::picture::Picture;
+use crossworld_trellis::voxel::SparseVoxels;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const RED: [u8; 4] = [200, 30, 30, 255];
+const CLEAR: [u8; 4] = [0; 4];
+
+/// A folder of its own for one test, in which the program runs.
+struct Desk(TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Draws a picture of a color for each pixel.
+    fn picture(&self, name: &str, edge: u32, color: impl Fn(f32, f32) -> [u8; 4]) -> &Self {
+        let middle = |pixel: u32| (pixel as f32 + 0.5) / edge as f32 - 0.5;
+        let pixels: Vec<u8> = (0..edge * edge)
+            .flat_map(|place| color(middle(place % edge), middle(place / edge)))
+            .collect();
+        let picture = Picture::new(edge, edge, pixels).unwrap();
+        picture.save_png(&self.path(name)).unwrap();
+        self
+    }
+
+    /// A red disc on nothing.
+    fn disc(&self) -> &Self {
+        self.picture(
+            "disc.png",
+            64,
+            |x, y| if x.hypot(y) < 0.4 { RED } else { CLEAR },
+        )
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> &Self {
+        fs::write(self.path(name), bytes).unwrap();
+        self
+    }
+
+    fn run<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_trellis"))
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env_remove("TRELLIS_BACKEND")
+            .output()
+            .unwrap()
+    }
+
+    /// Runs a command line that must succeed, and returns what it prints.
+    fn done(&self, line: &str) -> String {
+        let output = self.run(&words(line));
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "trellis {line}: {errors}");
+        assert_eq!(errors, "", "trellis {line}");
+        text(&output.stdout)
+    }
+
+    /// Runs a command line that must fail with exit code 1, and returns its one line of error.
+    fn fails(&self, line: &str) -> String {
+        let before = self.names();
+        let output = self.run(&words(line));
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "trellis {line}: {errors}");
+        assert_eq!(errors.lines().count(), 1, "trellis {line}: {errors}");
+        assert!(errors.starts_with("error: "), "trellis {line}: {errors}");
+        assert!(!errors.contains("panicked"), "trellis {line}: {errors}");
+        assert_eq!(text(&output.stdout), "", "trellis {line}");
+        assert_eq!(self.names(), before, "trellis {line} left a file behind");
+        errors
+    }
+
+    /// Runs a command line that must be refused as wrong usage, and returns what it says.
+    fn misused(&self, line: &str) -> String {
+        let output = self.run(&words(line));
+        assert_eq!(output.status.code(), Some(2), "trellis {line}");
+        text(&output.stderr)
+    }
+
+    fn names(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.0.path()).unwrap();
+        let mut names: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        names.sort();
+        names
+    }
+}
+
+fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A PNG that claims any size, and has no pixels.
+fn png_header(width: u32, height: u32) -> Vec<u8> {
+    let size = [width.to_be_bytes(), height.to_be_bytes()].concat();
+    let header = [&size[..], &[8, 6, 0, 0, 0]].concat();
+    let chunks = [(b"IHDR", &header[..]), (b"IDAT", &[]), (b"IEND", &[])];
+    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+    for (kind, data) in chunks {
+        png.extend(u32::try_from(data.len()).unwrap().to_be_bytes());
+        let checked = [&kind[..], data].concat();
+        png.extend(&checked);
+        png.extend(crc32(&checked).to_be_bytes());
+    }
+    png
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |c, _| {
+            (c >> 1) ^ (0xedb8_8320 & (c & 1).wrapping_neg())
+        })
+    })
+}
+
+fn block() -> SparseVoxels {
+    let coords = vec![[2, 0, 3], [3, 0, 3], [3, 1, 3]];
+    SparseVoxels::new(8, coords, vec![RED, RED, [1, 2, 3, 255]], None).unwrap()
+}
+
+#[test]
+fn every_command_explains_itself_with_an_example() {
+    let desk = Desk::new();
+    for line in ["--help", "generate --help", "info --help", "preview --help"] {
+        let help = desk.done(line);
+        assert!(help.contains("Usage: trellis"), "{help}");
+        assert!(help.contains("Example"), "{help}");
+    }
+    assert!(desk.done("--version").starts_with("trellis 0."));
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_code_2_and_names_the_argument() {
+    let desk = Desk::new();
+    for (line, named) in [
+        ("generate cat.png", "--output <FILE>"),
+        ("generate -o cat.voxels", "<PICTURE>"),
+        (
+            "generate cat.png -o c.voxels --resolution abc",
+            "--resolution <CELLS>",
+        ),
+        ("generate cat.png -o c.voxels --resolution -5", "-5"),
+        ("generate cat.png -o c.voxels --seed 1.5", "--seed <NUMBER>"),
+        ("preview c.voxels -o c.png --yaw north", "--yaw <DEGREES>"),
+        ("conjure cat.png", "conjure"),
+        ("", "Usage"),
+    ] {
+        let said = desk.misused(line);
+        assert!(said.contains(named), "trellis {line}: {said}");
+    }
+}
+
+#[test]
+fn a_picture_becomes_a_file_of_voxels() {
+    let desk = Desk::new();
+    let said = desk
+        .disc()
+        .done("generate disc.png -o disc.voxels --resolution 32");
+    let voxels = format::load(&desk.path("disc.voxels")).unwrap();
+    assert_eq!(voxels.resolution(), 32);
+    assert!(voxels.len() > 100);
+    assert!(
+        said.starts_with(&format!("disc.voxels: {} voxels", voxels.len())),
+        "{said}"
+    );
+}
+
+#[test]
+fn json_is_one_object_that_tells_what_was_made() {
+    let desk = Desk::new();
+    let said = desk.disc().done(
+        "generate disc.png -o disc.voxels --resolution 32 --seed 7 --preview disc-3d.png --json",
+    );
+    let report: Value = serde_json::from_str(&said).unwrap();
+    let voxels = format::load(&desk.path("disc.voxels")).unwrap();
+    assert_eq!(report["voxels"], voxels.len());
+    assert_eq!(report["backend"], "inflate");
+    assert_eq!(report["resolution"], 32);
+    assert_eq!(report["seed"], 7);
+    assert_eq!(report["output"], "disc.voxels");
+    assert_eq!(report["preview"], "disc-3d.png");
+    assert!(report["seconds"].as_f64().unwrap() >= 0.0);
+    assert_eq!(
+        Picture::open(&desk.path("disc-3d.png")).unwrap().width(),
+        512
+    );
+}
+
+#[test]
+fn the_same_picture_and_seed_give_the_same_file() {
+    let desk = Desk::new();
+    desk.disc();
+    desk.done("generate disc.png -o a.voxels --backend inflate --resolution 32 --seed 3");
+    desk.done("generate disc.png -o b.voxels --backend auto --resolution 32 --seed 3");
+    assert_eq!(
+        fs::read(desk.path("a.voxels")).unwrap(),
+        fs::read(desk.path("b.voxels")).unwrap()
+    );
+}
+
+#[test]
+fn what_is_no_picture_is_refused_by_name() {
+    let desk = Desk::new();
+    let png = fs::read(desk.disc().path("disc.png")).unwrap();
+    desk.file("text.png", b"Dear diary, today I drew a cat.")
+        .file("nothing.png", b"")
+        .file("cut.png", &png[..png.len() / 2])
+        .file("none.png", &png_header(0, 0))
+        .file("huge.png", &png_header(20_000, 20_000));
+    for (name, why) in [
+        ("text.png", "not a picture"),
+        ("nothing.png", "not a picture"),
+        ("cut.png", "damaged"),
+        ("none.png", ""),
+        ("huge.png", "too large (20000 x 20000)"),
+        ("nobody.png", "cannot read"),
+        (".", "cannot read"),
+    ] {
+        let said = desk.fails(&format!("generate {name} -o out.voxels"));
+        assert!(said.contains(why) && said.contains(name), "{said}");
+    }
+}
+
+#[test]
+fn a_picture_of_nothing_is_refused() {
+    let desk = Desk::new();
+    desk.picture("clear.png", 40, |_, _| CLEAR);
+    let said = desk.fails("generate clear.png -o out.voxels");
+    assert!(said.contains("transparent"), "{said}");
+}
+
+#[test]
+fn pictures_without_an_outline_give_voxels_or_one_clear_line() {
+    let desk = Desk::new();
+    desk.picture("plain.png", 40, |_, _| RED)
+        .picture("dot.png", 1, |_, _| RED);
+    for name in ["plain", "dot"] {
+        let line = format!("generate {name}.png -o {name}.voxels");
+        if desk.run(&words(&line)).status.success() {
+            assert!(
+                !format::load(&desk.path(&format!("{name}.voxels")))
+                    .unwrap()
+                    .is_empty()
+            );
+        } else {
+            desk.fails(&line);
+        }
+    }
+}
+
+#[test]
+fn resolutions_out_of_range_are_refused_with_the_range() {
+    let desk = Desk::new();
+    desk.disc();
+    for number in ["0", "7", "257", "4000000000"] {
+        let said = desk.fails(&format!(
+            "generate disc.png -o out.voxels --resolution {number}"
+        ));
+        assert!(said.contains(number) && said.contains("8 to 256"), "{said}");
+    }
+}
+
+#[test]
+fn an_unknown_backend_is_refused_with_the_known_ones() {
+    let desk = Desk::new();
+    let said = desk
+        .disc()
+        .fails("generate disc.png -o out.voxels --backend warp-drive");
+    assert!(
+        said.contains("warp-drive") && said.contains("inflate"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_refused_before_the_picture_is_read() {
+    let desk = Desk::new();
+    desk.file("file", b"");
+    fs::create_dir(desk.path("folder.voxels")).unwrap();
+    for (output, why) in [
+        ("out.obj", "use .voxels (out.obj)"),
+        ("out", "use .voxels (out)"),
+        ("missing/out.voxels", "cannot write"),
+        ("file/out.voxels", "cannot write"),
+        ("folder.voxels", "cannot write"),
+        ("out.voxels --preview out.jpg", "name the file .png"),
+        ("out.voxels --preview missing/out.png", "cannot write"),
+    ] {
+        // The picture does not exist; an output that is wrong is told first.
+        let said = desk.fails(&format!("generate nobody.png -o {output}"));
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_without_permission_is_refused_before_the_picture_is_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::new();
+    let folder = desk.path("closed");
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).unwrap();
+    if fs::write(folder.join("probe"), "").is_ok() {
+        println!("skipped: this user may write everywhere");
+        return;
+    }
+    let said = desk.fails("generate nobody.png -o closed/out.voxels");
+    assert!(
+        said.contains("cannot write") && said.contains("closed/out.voxels"),
+        "{said}"
+    );
+}
+
+#[test]
+fn info_tells_what_a_file_holds() {
+    let desk = Desk::new();
+    format::save(&desk.path("block.voxels"), &block()).unwrap();
+    let said = desk.done("info block.voxels");
+    for line in [
+        "voxels      3",
+        "resolution  8",
+        "bounds      [2, 0, 3] to [3, 1, 3], 2 x 2 x 1 cells",
+        "colors      2",
+        "finish      none",
+    ] {
+        assert!(
+            said.lines().any(|said| said == line),
+            "{line} is not in\n{said}"
+        );
+    }
+}
+
+#[test]
+fn info_as_json_is_one_object() {
+    let desk = Desk::new();
+    let file = desk.path("block.voxels");
+    format::save(&file, &block()).unwrap();
+    let report: Value = serde_json::from_str(&desk.done("info block.voxels --json")).unwrap();
+    assert_eq!(report["bytes"], fs::metadata(file).unwrap().len());
+    assert_eq!(report["bounds"]["size"], serde_json::json!([2, 2, 1]));
+    assert_eq!(report["metallic_roughness"], false);
+
+    let empty = SparseVoxels::new(8, vec![], vec![], None).unwrap();
+    format::save(&desk.path("empty.voxels"), &empty).unwrap();
+    let report: Value = serde_json::from_str(&desk.done("info empty.voxels --json")).unwrap();
+    assert_eq!(report["bounds"], Value::Null);
+}
+
+#[test]
+fn a_preview_is_a_picture_of_the_asked_size() {
+    let desk = Desk::new();
+    format::save(&desk.path("block.voxels"), &block()).unwrap();
+    let line = "preview block.voxels -o a.png --size 80 --yaw -45 --pitch 10 --transparent";
+    assert_eq!(desk.done(line), "");
+    let picture = Picture::open(&desk.path("a.png")).unwrap();
+    assert_eq!((picture.width(), picture.height()), (80, 80));
+    let [corner, middle] = [0, 40 * 80 + 40].map(|place| picture.pixels()[place]);
+    assert_eq!((corner[3], middle[3]), (0, 255));
+}
+
+#[test]
+fn files_that_are_no_voxels_are_refused_by_name() {
+    let desk = Desk::new();
+    format::save(&desk.path("block.voxels"), &block()).unwrap();
+    let whole = fs::read(desk.path("block.voxels")).unwrap();
+    desk.file("text.voxels", b"Dear diary, today I drew a cat.")
+        .file("nothing.voxels", b"")
+        .file("cut.voxels", &whole[..whole.len() - 1])
+        .file("block.obj", b"");
+    for name in [
+        "text.voxels",
+        "nothing.voxels",
+        "cut.voxels",
+        "block.obj",
+        "nobody.voxels",
+        ".",
+    ] {
+        for line in [format!("info {name}"), format!("preview {name} -o out.png")] {
+            let said = desk.fails(&line);
+            assert!(said.contains(name), "{said}");
+        }
+    }
+}
+
+#[test]
+fn previews_of_impossible_size_or_place_are_refused() {
+    let desk = Desk::new();
+    format::save(&desk.path("block.voxels"), &block()).unwrap();
+    for (rest, why) in [
+        ("-o out.png --size 15", "15 x 15"),
+        ("-o out.png --size 4097", "16 to 4096"),
+        ("-o out.jpg", "name the file .png"),
+        ("-o missing/out.png", "cannot write"),
+    ] {
+        let said = desk.fails(&format!("preview block.voxels {rest}"));
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+#[test]
+fn names_with_spaces_and_line_breaks_stay_one_line_of_error() {
+    let desk = Desk::new();
+    for name in ["my cat.png", "my\ncat.png"] {
+        let output = desk.run(&["generate", name, "-o", "my cat.voxels"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(text(&output.stderr).lines().count(), 1);
+    }
+    let path = Path::new("my block.voxels");
+    format::save(&desk.0.path().join(path), &block()).unwrap();
+    assert!(
+        desk.run(&[OsStr::new("info"), path.as_os_str()])
+            .status
+            .success()
+    );
+}
+
+#[test]
+fn a_result_never_overwrites_the_picture_it_is_made_from() {
+    let desk = Desk::new();
+    desk.disc();
+    let before = fs::read(desk.path("disc.png")).unwrap();
+    let said = desk.fails("generate disc.png -o disc.voxels --preview ./disc.png");
+    assert!(said.contains("would overwrite the input"), "{said}");
+    assert_eq!(fs::read(desk.path("disc.png")).unwrap(), before);
+}
+
+#[test]
+fn views_from_nowhere_are_wrong_usage() {
+    let desk = Desk::new();
+    for view in ["--yaw nan", "--yaw inf", "--pitch 90", "--pitch -200"] {
+        let said = desk.misused(&format!("preview block.voxels -o block.png {view}"));
+        assert!(said.contains(view.split(' ').next().unwrap()), "{said}");
+    }
+}

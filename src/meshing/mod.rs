@@ -47,6 +47,8 @@ pub fn mesh_model(model: &VoxelModel) -> Vec<(ChunkKey, ChunkMesh)> {
     chunks
         .iter()
         .map(|(key, voxels)| {
+            // Where cores are few, a game's frame must not wait for a whole model.
+            std::thread::yield_now();
             let neighbors = NEIGHBORS.map(|step| by_key.get(&ChunkKey(key.0 + step)).copied());
             (*key, mesher.mesh(voxels, neighbors, model.palette()))
         })

@@ -49,10 +49,7 @@ fn ball(resolution: u16, radii: std::ops::Range<f32>) -> SparseVoxels {
 /// Mean distance in OKLab between the voxels' colours and those of their palette entries.
 fn mean_error(voxels: &SparseVoxels, model: &VoxelModel) -> f32 {
     let oklab = |[r, g, b, _]: [u8; 4]| Oklab::from_color(Srgb::new(r, g, b).into_format::<f32>());
-    let entries = model
-        .indices()
-        .iter()
-        .map(|&index| model.palette().get(index));
+    let entries = model.cells().map(|(_, index)| model.palette().get(index));
     let distances = voxels.rgba().iter().zip(entries).map(|(&color, entry)| {
         let entry = entry.expect("every voxel has an entry");
         oklab(color).distance(oklab(entry.rgba))

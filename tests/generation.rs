@@ -73,7 +73,7 @@ fn a_job_starts_progresses_shows_a_preview_and_finishes() {
             .any(|event| matches!(event, Event::Preview { model, .. } if model.len() == 1))
     );
     assert!(
-        matches!(events.last(), Some(Event::Finished { model, .. }) if model.coords() == [[1, 2, 3]])
+        matches!(events.last(), Some(Event::Finished { model, .. }) if model.cells().map(|(cell, _)| cell).eq([[1, 2, 3]]))
     );
     assert!(events.iter().all(|event| event.job() == id));
 }

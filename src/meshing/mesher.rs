@@ -1,17 +1,34 @@
-//! [`ChunkMesher`]: one chunk and its neighbours in, vertex buffers out.
+//! [`ChunkMesher`]: a chunk of an octree in, vertex buffers out.
+
+use glam::IVec3;
 
 use super::padded::{PaddedChunk, Translucency};
 use super::quads::{Quad, QuadFinder, Quads};
-use super::{ChunkMesh, MeshBuffers};
-use crate::voxel::{ChunkVoxels, Palette};
+use super::{ChunkMesh, MeshBuffers, NEIGHBORS};
+use crate::voxel::{CHUNK_DEPTH, CHUNK_EDGE, ChunkKey, ChunkVoxels, Octree, Palette};
+
+/// How coarsely a chunk and its neighbours are drawn: at detail d, cells of edge 2^d count as one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Detail {
+    /// Of the chunk itself, 0 to 5.
+    pub own: u8,
+    /// Of the chunks at -x, +x, -y, +y, -z and +z. Faces between chunks are told by what both draw, so none is missing
+    /// as long as these are true.
+    pub neighbors: [u8; 6],
+}
 
 /// Meshes chunks one after another; some 100 KiB of buffers are kept between calls. Use one per thread.
 #[derive(Default)]
 pub struct ChunkMesher {
+    chunk: ChunkVoxels,
+    borders: [Border; 6],
     padded: PaddedChunk,
     finder: QuadFinder,
     quads: Quads,
 }
+
+/// The cells beyond one side of a chunk; the lower axis runs fastest.
+pub(super) type Border = [[u8; CHUNK_EDGE]; CHUNK_EDGE];
 
 impl ChunkMesher {
     /// A mesher with fresh buffers.
@@ -20,19 +37,19 @@ impl ChunkMesher {
         Self::default()
     }
 
-    /// The visible faces of a chunk as merged quads, see [the room](super) for what is visible.
-    ///
-    /// `neighbors` are the chunks at -x, +x, -y, +y, -z and +z, `None` for empty space; their indices are of the
-    /// same `palette`. Indices that the palette lacks count as opaque.
+    /// The visible faces of a chunk as merged quads, see [the room](super) for what is visible. Indices that the
+    /// palette lacks count as opaque.
     #[must_use]
     pub fn mesh(
         &mut self,
-        chunk: &ChunkVoxels,
-        neighbors: [Option<&ChunkVoxels>; 6],
+        voxels: &Octree,
+        key: ChunkKey,
+        detail: Detail,
         palette: &Palette,
     ) -> ChunkMesh {
+        self.read(voxels, key, detail);
         let glass = Translucency::of(palette);
-        self.padded.fill(chunk, neighbors, &glass);
+        self.padded.fill(&self.chunk, &self.borders, &glass);
         self.finder.find(&self.padded, &mut self.quads);
         if !glass.any() {
             return ChunkMesh {
@@ -48,6 +65,23 @@ impl ChunkMesher {
         ChunkMesh {
             opaque: MeshBuffers::of_quads(&of_kind(false)),
             translucent: MeshBuffers::of_quads(&of_kind(true)),
+        }
+    }
+
+    fn read(&mut self, voxels: &Octree, key: ChunkKey, detail: Detail) {
+        let min = key.min_cell();
+        voxels.read(
+            min,
+            [CHUNK_EDGE; 3],
+            u32::from(detail.own),
+            self.chunk.cells_mut(),
+        );
+        let sides = self.borders.iter_mut().zip(NEIGHBORS).zip(detail.neighbors);
+        for ((border, step), detail) in sides {
+            // One cell beyond the chunk along the normal, the chunk's edge along the others.
+            let beyond = min + (step.max(IVec3::ZERO) << CHUNK_DEPTH) + step.min(IVec3::ZERO);
+            let size = step.to_array().map(|c| if c == 0 { CHUNK_EDGE } else { 1 });
+            voxels.read(beyond, size, u32::from(detail), border.as_flattened_mut());
         }
     }
 }

@@ -4,7 +4,7 @@
 //! [`crate::voxel`]; a voxel's colour is a texel of the palette's texture ([`Palette::uv`]), so that merged quads
 //! need no vertex colours. A face of a voxel is *visible* where the neighbour cell is empty, or translucent with
 //! another palette index: glass shows what is behind it, but has no walls inside itself. Cells outside the chunk are
-//! empty where no neighbour is given. This room does *not* place meshes in a world.
+//! empty where the octree ends. This room does *not* place meshes in a world.
 //!
 //! [`Palette::uv`]: crate::voxel::Palette::uv
 
@@ -15,12 +15,10 @@ mod quads;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-
-use crate::voxel::{ChunkKey, ChunkVoxels, VoxelModel};
+use crate::voxel::{ChunkKey, VoxelModel};
 
 pub use buffers::{ChunkMesh, MeshBuffers};
-pub use mesher::ChunkMesher;
+pub use mesher::{ChunkMesher, Detail};
 
 /// The chunks a face of a chunk can look at: -x, +x, -y, +y, -z, +z.
 const NEIGHBORS: [glam::IVec3; 6] = [
@@ -32,25 +30,20 @@ const NEIGHBORS: [glam::IVec3; 6] = [
     glam::IVec3::Z,
 ];
 
-/// Meshes all chunks of a model, in Morton order; chunks without visible faces are left out.
-///
-/// Runs on the calling thread and holds every chunk of the model as a dense cube (32 KiB each) while it works.
+/// Meshes all chunks of a model, in Morton order; chunks without visible faces are left out. Runs on the calling
+/// thread.
 #[must_use]
 pub fn mesh_model(model: &VoxelModel) -> Vec<(ChunkKey, ChunkMesh)> {
-    let chunks: Vec<(ChunkKey, ChunkVoxels)> = model
-        .chunks()
-        .map(|chunk| (chunk.key, chunk.to_dense()))
-        .collect();
-    let by_key: HashMap<ChunkKey, &ChunkVoxels> =
-        chunks.iter().map(|(key, voxels)| (*key, voxels)).collect();
     let mut mesher = ChunkMesher::new();
-    chunks
-        .iter()
-        .map(|(key, voxels)| {
+    let keys = model.octree().chunk_keys();
+    keys.into_iter()
+        .map(|key| {
             // Where cores are few, a game's frame must not wait for a whole model.
             std::thread::yield_now();
-            let neighbors = NEIGHBORS.map(|step| by_key.get(&ChunkKey(key.0 + step)).copied());
-            (*key, mesher.mesh(voxels, neighbors, model.palette()))
+            (
+                key,
+                mesher.mesh(model.octree(), key, Detail::default(), model.palette()),
+            )
         })
         .filter(|(_, mesh)| !mesh.is_empty())
         .collect()

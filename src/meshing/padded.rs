@@ -7,6 +7,7 @@
 
 use wide::u8x32;
 
+use super::mesher::Border;
 use crate::voxel::{CHUNK_EDGE, ChunkVoxels, Palette};
 
 /// Palette indices of a row of 32 cells along x.
@@ -49,37 +50,28 @@ impl Default for PaddedChunk {
 }
 
 impl PaddedChunk {
-    /// Takes over a chunk and the cells of its neighbours (-x, +x, -y, +y, -z, +z) that touch it.
+    /// Takes over a chunk and the cells beyond its sides (-x, +x, -y, +y, -z, +z).
     pub(super) fn fill(
         &mut self,
         chunk: &ChunkVoxels,
-        neighbors: [Option<&ChunkVoxels>; 6],
+        [before_x, after_x, before_y, after_y, before_z, after_z]: &[Border; 6],
         glass: &Translucency,
     ) {
-        let [before_x, after_x, before_y, after_y, before_z, after_z] = neighbors;
-        let last = CHUNK_EDGE - 1;
+        let end = |index| End {
+            index,
+            opaque: index != 0 && !glass.contains(index),
+        };
         for z in 0..CHUNK_EDGE {
             for (y, row) in rows(chunk, z).iter().enumerate() {
                 self.put(y + 1, z + 1, row, glass);
+                self.ends[z + 1][y + 1] = [end(before_x[z][y]), end(after_x[z][y])];
             }
-            let row_of = |chunk: Option<&ChunkVoxels>, y| chunk.map_or(EMPTY, |c| rows(c, z)[y]);
-            self.put(0, z + 1, &row_of(before_y, last), glass);
-            self.put(EDGE - 1, z + 1, &row_of(after_y, 0), glass);
-            for y in 0..CHUNK_EDGE {
-                let index_of =
-                    |chunk: Option<&ChunkVoxels>, x: usize| chunk.map_or(0, |c| rows(c, z)[y][x]);
-                let end = |index| End {
-                    index,
-                    opaque: index != 0 && !glass.contains(index),
-                };
-                self.ends[z + 1][y + 1] =
-                    [end(index_of(before_x, last)), end(index_of(after_x, 0))];
-            }
+            self.put(0, z + 1, &before_y[z], glass);
+            self.put(EDGE - 1, z + 1, &after_y[z], glass);
         }
         for y in 0..CHUNK_EDGE {
-            let row_of = |chunk: Option<&ChunkVoxels>, z| chunk.map_or(EMPTY, |c| rows(c, z)[y]);
-            self.put(y + 1, 0, &row_of(before_z, last), glass);
-            self.put(y + 1, EDGE - 1, &row_of(after_z, 0), glass);
+            self.put(y + 1, 0, &before_z[y], glass);
+            self.put(y + 1, EDGE - 1, &after_z[y], glass);
         }
     }
 

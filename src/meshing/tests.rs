@@ -10,12 +10,34 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::voxel::{CHUNK_EDGE, Palette, PaletteEntry, SparseVoxels};
+use crate::voxel::{CHUNK_EDGE, ChunkVoxels, Octree, Palette, PaletteEntry, SparseVoxels};
 
 /// A unit face: the voxel's cell, the direction it looks in, the voxel's palette index.
 type UnitFace = ([i32; 3], [i32; 3], u8);
 
 const NO_NEIGHBORS: [Option<&ChunkVoxels>; 6] = [None; 6];
+
+/// Meshes a chunk that stands among others.
+fn mesh_among(
+    mesher: &mut ChunkMesher,
+    chunk: &ChunkVoxels,
+    neighbors: [Option<&ChunkVoxels>; 6],
+    palette: &Palette,
+) -> ChunkMesh {
+    let mut voxels = Octree::empty(7).unwrap();
+    let key = ChunkKey(glam::IVec3::ONE);
+    let mut put = |key: glam::IVec3, chunk: &ChunkVoxels| {
+        let min = ChunkKey(key).min_cell().as_uvec3().to_array();
+        voxels.set_chunk(min, chunk.into());
+    };
+    put(key.0, chunk);
+    for (step, neighbor) in NEIGHBORS.into_iter().zip(neighbors) {
+        if let Some(neighbor) = neighbor {
+            put(key.0 + step, neighbor);
+        }
+    }
+    mesher.mesh(&voxels, key, Detail::default(), palette)
+}
 
 /// Entries 1 and 2 opaque, 3 and 4 translucent; every other index is unknown.
 fn palette() -> Palette {
@@ -225,7 +247,7 @@ fn a_flat_plane_of_one_colour_is_one_quad_from_above() {
             cell.rotate_right(axis);
             chunk.set(cell, 1);
         }
-        let mesh = ChunkMesher::new().mesh(&chunk, NO_NEIGHBORS, &palette());
+        let mesh = mesh_among(&mut ChunkMesher::new(), &chunk, NO_NEIGHBORS, &palette());
         assert_eq!(mesh.quads(), 6, "one from either side and four rims");
         let above = mesh.opaque.normals.iter().filter(|n| n[axis] == 1.0);
         assert_eq!(above.count(), 4, "corners of one quad");
@@ -236,7 +258,7 @@ fn a_flat_plane_of_one_colour_is_one_quad_from_above() {
 fn a_lone_voxel_is_six_quads_of_its_colour() {
     let mut chunk = ChunkVoxels::default();
     chunk.set([31, 0, 16], 2);
-    let mesh = ChunkMesher::new().mesh(&chunk, NO_NEIGHBORS, &palette());
+    let mesh = mesh_among(&mut ChunkMesher::new(), &chunk, NO_NEIGHBORS, &palette());
     assert_eq!((mesh.opaque.quads(), mesh.translucent.quads()), (6, 0));
     assert!(mesh.opaque.uvs.iter().all(|&uv| uv == Palette::uv(2)));
 }
@@ -245,15 +267,23 @@ fn a_lone_voxel_is_six_quads_of_its_colour() {
 fn a_full_chunk_is_six_quads_alone_and_none_among_full_chunks() {
     let (chunk, other) = (filled(1), filled(2));
     let mut mesher = ChunkMesher::new();
-    assert_eq!(mesher.mesh(&chunk, NO_NEIGHBORS, &palette()).quads(), 6);
-    let enclosed = mesher.mesh(&chunk, [Some(&other); 6], &palette());
+    assert_eq!(
+        mesh_among(&mut mesher, &chunk, NO_NEIGHBORS, &palette()).quads(),
+        6
+    );
+    let enclosed = mesh_among(&mut mesher, &chunk, [Some(&other); 6], &palette());
     assert!(enclosed.is_empty());
 }
 
 #[test]
 fn an_empty_chunk_has_no_faces_even_beside_full_ones() {
     let full = filled(1);
-    let mesh = ChunkMesher::new().mesh(&ChunkVoxels::default(), [Some(&full); 6], &palette());
+    let mesh = mesh_among(
+        &mut ChunkMesher::new(),
+        &ChunkVoxels::default(),
+        [Some(&full); 6],
+        &palette(),
+    );
     assert_eq!(mesh, ChunkMesh::default());
 }
 
@@ -263,14 +293,19 @@ fn glass_has_no_walls_inside_itself_but_shows_what_lies_behind() {
     for (x, index) in [3, 3, 1].into_iter().enumerate() {
         chunk.set([x, 0, 0], index);
     }
-    let mesh = ChunkMesher::new().mesh(&chunk, NO_NEIGHBORS, &palette());
+    let mesh = mesh_among(&mut ChunkMesher::new(), &chunk, NO_NEIGHBORS, &palette());
     // Two cells of glass: four long sides and the far end. Stone: all six, one of them through the glass.
     assert_eq!((mesh.translucent.quads(), mesh.opaque.quads()), (5, 6));
 }
 
 #[test]
 fn indices_that_the_palette_lacks_are_opaque() {
-    let mesh = ChunkMesher::new().mesh(&filled(200), NO_NEIGHBORS, &Palette::default());
+    let mesh = mesh_among(
+        &mut ChunkMesher::new(),
+        &filled(200),
+        NO_NEIGHBORS,
+        &Palette::default(),
+    );
     assert_eq!((mesh.opaque.quads(), mesh.translucent.quads()), (6, 0));
 }
 
@@ -316,8 +351,8 @@ proptest! {
         );
         let mut mesher = ChunkMesher::new();
         // What a mesher did before leaves no trace.
-        drop(mesher.mesh(&before, NO_NEIGHBORS, &palette));
-        let mesh = mesher.mesh(&chunk, neighbors, &palette);
+        drop(mesh_among(&mut mesher, &before, NO_NEIGHBORS, &palette));
+        let mesh = mesh_among(&mut mesher, &chunk, neighbors, &palette);
         prop_assert_eq!(covered_faces(&mesh, &palette), expected);
     }
 
@@ -335,10 +370,8 @@ proptest! {
         let (coords, rgba) = by_cell.iter().map(|(cell, color)| (*cell, colors[*color])).unzip();
         let model = VoxelModel::from(&SparseVoxels::new(72, coords, rgba, None).unwrap());
         let indices: HashMap<[i32; 3], u8> = model
-            .coords()
-            .iter()
-            .map(|cell| cell.map(i32::from))
-            .zip(model.indices().iter().copied())
+            .cells()
+            .map(|(cell, index)| (cell.map(i32::from), index))
             .collect();
         let expected = naive_faces(
             indices.iter().map(|(cell, index)| (*cell, *index)),

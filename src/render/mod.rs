@@ -105,6 +105,18 @@ pub struct Placed<'a> {
     pub voxel_size: f32,
 }
 
+/// Most voxels of a model that are drawn one by one.
+const MOST_VOXELS: usize = 1 << 24;
+
+/// A model and its voxel size, in larger voxels where it has more than anybody would tell apart.
+fn drawable(placed: &Placed<'_>) -> (VoxelModel, f32) {
+    let (mut model, mut voxel_size) = (placed.model.clone(), placed.voxel_size);
+    while model.len() > MOST_VOXELS {
+        (model, voxel_size) = (model.coarser(), voxel_size * 2.0);
+    }
+    (model, voxel_size)
+}
+
 /// Draws models; the camera takes all of them into the frame. Without any voxel the picture shows the background.
 ///
 /// # Errors
@@ -114,7 +126,17 @@ pub fn render(models: &[Placed<'_>], view: &View) -> Result<Picture, RenderError
     if !View::EDGES.contains(&width) || !View::EDGES.contains(&height) {
         return Err(RenderError::Size { width, height });
     }
-    let studio = Studio::new(models, view);
+    let coarse: Vec<(VoxelModel, f32)> = models.iter().map(drawable).collect();
+    let models: Vec<Placed<'_>> = models
+        .iter()
+        .zip(&coarse)
+        .map(|(placed, (model, voxel_size))| Placed {
+            model,
+            voxel_size: *voxel_size,
+            ..*placed
+        })
+        .collect();
+    let studio = Studio::new(&models, view);
     let (columns, rows) = (width as usize, height as usize);
     // Large pictures are made in bands, so that the samples of a whole one never lie in memory.
     let band = (BAND_SAMPLES / (columns * SAMPLES * SAMPLES)).clamp(1, rows);

@@ -88,8 +88,9 @@ impl<'a> Solid<'a> {
         let world = |cell: IVec3| corner + cell.as_vec3() * voxel_size;
         let low = IVec3::from(bounds.min.map(i32::from));
         let high = IVec3::from(bounds.max.map(i32::from)) + IVec3::ONE;
-        let cells = CellSet::new(low, high - low, model.coords());
-        let voxels = model.coords().iter().zip(model.indices());
+        let (coords, indices): (Vec<[u16; 3]>, Vec<u8>) = model.cells().unzip();
+        let cells = CellSet::new(low, high - low, &coords);
+        let voxels = coords.iter().zip(&indices);
         let surface = voxels
             .map(|(&cell, &palette_index)| SurfaceVoxel {
                 cell,
@@ -105,7 +106,7 @@ impl<'a> Solid<'a> {
             bounds: [world(low), world(high)],
             cells,
             surface,
-            crowd: Crowd::new(low, high - low, model.coords()),
+            crowd: Crowd::new(low, high - low, &coords),
         })
     }
 

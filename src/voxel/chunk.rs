@@ -48,6 +48,11 @@ impl ChunkVoxels {
         &self.0
     }
 
+    /// All cells to be changed, x fastest, then y, then z.
+    pub fn cells_mut(&mut self) -> &mut [u8; CHUNK_VOLUME] {
+        &mut self.0
+    }
+
     /// Palette index at a cell of the chunk; 0 (empty) outside `0..32`.
     #[must_use]
     pub fn get(&self, cell: [usize; 3]) -> u8 {

@@ -9,12 +9,14 @@ mod chunk;
 mod material;
 mod model;
 pub mod morton;
+mod octree;
 mod palette;
 mod quantize;
 mod sparse;
 
 pub use chunk::{CHUNK_DEPTH, CHUNK_EDGE, CHUNK_VOLUME, ChunkKey, ChunkVoxels};
 pub use material::Material;
-pub use model::{ModelChunk, VoxelModel};
+pub use model::{MAX_LISTED_VOXELS, VoxelModel, VoxelModelError};
+pub use octree::{Leaf, Leaves, MAX_DEPTH, Node, Octree, OctreeError, RayHit, Region, Symmetry};
 pub use palette::{Palette, PaletteEntry};
 pub use sparse::{Bounds, MAX_RESOLUTION, SparseVoxels, SparseVoxelsError};

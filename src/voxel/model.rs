@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use glam::IVec3;
+use super::{Bounds, MAX_RESOLUTION, Octree, Palette, SparseVoxels};
 
-use super::chunk::{CHUNK_EDGE, ChunkKey, ChunkVoxels};
-use super::{Bounds, Palette, SparseVoxels};
+/// Most voxels that are listed one by one; an octree may hold far more in a few leaves.
+pub const MAX_LISTED_VOXELS: u64 = 1 << 26;
 
-/// A model: solid cells of a cubic grid, each with an index into the model's palette.
+/// A model: an octree of palette indices and the palette.
 ///
 /// Frame and order as in [`SparseVoxels`]. The model's origin is the centre of the bottom face of its bounds, see
 /// [`VoxelModel::origin`]. Cloning is cheap: the data is shared.
@@ -15,26 +15,36 @@ use super::{Bounds, Palette, SparseVoxels};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VoxelModel {
     resolution: u32,
-    voxels: Arc<Cells>,
+    octree: Octree,
     palette: Arc<Palette>,
+    len: usize,
+    bounds: Option<Bounds>,
 }
 
-/// Cells in Morton order and their palette indices (1 to 255), equally long.
-#[derive(Debug, PartialEq, Eq)]
-struct Cells {
-    coords: Vec<[u16; 3]>,
-    indices: Vec<u8>,
-}
-
-/// The voxels of a model that lie in one chunk, still in Morton order.
-#[derive(Clone, Copy, Debug)]
-pub struct ModelChunk<'a> {
-    /// Which chunk of the model's grid.
-    pub key: ChunkKey,
-    /// Cells of the model's grid.
-    pub coords: &'a [[u16; 3]],
-    /// Palette index of each cell.
-    pub indices: &'a [u8],
+/// Why a model could not be made or listed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VoxelModelError {
+    /// The grid is empty or larger than [`MAX_RESOLUTION`].
+    #[error("a model of {got} cells an axis is out of range: use 1 to {MAX_RESOLUTION}")]
+    Resolution {
+        /// Cells per axis asked for.
+        got: u32,
+    },
+    /// A voxel lies outside the grid.
+    #[error("voxels reach to {max:?}, outside a grid of resolution {resolution}")]
+    Outside {
+        /// Largest coordinate on each axis.
+        max: [u16; 3],
+        /// Cells per axis.
+        resolution: u32,
+    },
+    /// More voxels than [`MAX_LISTED_VOXELS`].
+    #[error("{got} voxels are too many to be listed one by one: at most {MAX_LISTED_VOXELS} are")]
+    TooMany {
+        /// Solid cells.
+        got: u64,
+    },
 }
 
 impl From<&SparseVoxels> for VoxelModel {
@@ -43,32 +53,57 @@ impl From<&SparseVoxels> for VoxelModel {
         let (palette, indices) = Palette::quantize(voxels);
         Self {
             resolution: voxels.resolution(),
-            voxels: Arc::new(Cells {
-                coords: voxels.coords().to_vec(),
-                indices,
-            }),
+            octree: Octree::from_sparse(voxels, &indices),
             palette: Arc::new(palette),
+            len: voxels.len(),
+            bounds: voxels.bounds(),
         }
     }
 }
 
 impl VoxelModel {
+    /// A model of `resolution` cells an axis; values of the octree are indices into the palette.
+    ///
+    /// # Errors
+    /// [`VoxelModelError::Resolution`], [`VoxelModelError::Outside`].
+    pub fn new(resolution: u32, octree: Octree, palette: Palette) -> Result<Self, VoxelModelError> {
+        if !(1..=MAX_RESOLUTION).contains(&resolution) {
+            return Err(VoxelModelError::Resolution { got: resolution });
+        }
+        let bounds = octree.bounds();
+        if let Some(Bounds { max, .. }) = bounds
+            && max.iter().any(|&c| u32::from(c) >= resolution)
+        {
+            return Err(VoxelModelError::Outside { max, resolution });
+        }
+        Ok(Self {
+            resolution,
+            len: usize::try_from(octree.len()).unwrap_or(usize::MAX),
+            octree,
+            palette: Arc::new(palette),
+            bounds,
+        })
+    }
+
     /// Cells per axis of the grid.
     #[must_use]
     pub fn resolution(&self) -> u32 {
         self.resolution
     }
 
-    /// Solid cells in Morton order.
+    /// Palette index of every cell.
     #[must_use]
-    pub fn coords(&self) -> &[[u16; 3]] {
-        &self.voxels.coords
+    pub fn octree(&self) -> &Octree {
+        &self.octree
     }
 
-    /// Palette index of each cell.
-    #[must_use]
-    pub fn indices(&self) -> &[u8] {
-        &self.voxels.indices
+    /// Solid cells and their palette indices, in Morton order.
+    pub fn cells(&self) -> impl Iterator<Item = ([u16; 3], u8)> {
+        // A model has at most 1024 cells an axis.
+        let short = |c: u32| u16::try_from(c).unwrap_or(u16::MAX);
+        self.octree
+            .cells()
+            .map(move |(cell, index)| (cell.map(short), index))
     }
 
     /// The model's colours.
@@ -80,19 +115,19 @@ impl VoxelModel {
     /// Number of solid cells.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.coords().len()
+        self.len
     }
 
     /// Whether no cell is solid.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.coords().is_empty()
+        self.len == 0
     }
 
     /// The smallest box around the solid cells, or `None` where there are none.
     #[must_use]
     pub fn bounds(&self) -> Option<Bounds> {
-        Bounds::of(self.coords())
+        self.bounds
     }
 
     /// The model's origin in its grid, in cells: the centre of the bottom face of its bounds (of the grid, where
@@ -111,59 +146,45 @@ impl VoxelModel {
         }
     }
 
-    /// The model's chunks that hold voxels, in Morton order. Costs one comparison per voxel at most, copies nothing:
-    /// a chunk is a contiguous run of the Morton order.
-    pub fn chunks(&self) -> impl Iterator<Item = ModelChunk<'_>> {
-        // Cells of a chunk agree in all bits above those of a place within it.
-        let same_chunk = |&[ax, ay, az]: &[u16; 3], &[bx, by, bz]: &[u16; 3]| {
-            usize::from((ax ^ bx) | (ay ^ by) | (az ^ bz)) < CHUNK_EDGE
-        };
-        let mut start = 0;
-        self.coords()
-            .chunk_by(same_chunk)
-            .filter_map(move |coords| {
-                let indices = self.indices().get(start..start + coords.len())?;
-                start += coords.len();
-                Some(ModelChunk {
-                    key: chunk_of(coords.first()?),
-                    coords,
-                    indices,
-                })
-            })
-    }
-}
-
-impl ModelChunk<'_> {
-    /// The chunk as a dense cube.
-    #[must_use]
-    pub fn to_dense(&self) -> ChunkVoxels {
-        let mut dense = ChunkVoxels::default();
-        let within = |c: u16| usize::from(c) % CHUNK_EDGE;
-        for (&[x, y, z], &index) in self.coords.iter().zip(self.indices) {
-            dense.set([within(x), within(y), within(z)], index);
+    /// The voxels one by one, in the colours of the palette.
+    ///
+    /// # Errors
+    /// [`VoxelModelError::TooMany`].
+    pub fn to_sparse(&self) -> Result<SparseVoxels, VoxelModelError> {
+        let got = self.octree.len();
+        if got > MAX_LISTED_VOXELS {
+            return Err(VoxelModelError::TooMany { got });
         }
-        dense
+        let (coords, indices): (Vec<[u16; 3]>, Vec<u8>) = self.cells().unzip();
+        Ok(SparseVoxels::of_palette(
+            self.resolution,
+            coords,
+            &indices,
+            &self.palette,
+        ))
     }
-}
 
-fn chunk_of(cell: &[u16; 3]) -> ChunkKey {
-    ChunkKey::of_cell(IVec3::from(cell.map(i32::from)))
+    /// The same model in cells twice as large, as it looks from far away; see [`Octree::coarser`].
+    #[must_use]
+    pub fn coarser(&self) -> Self {
+        let octree = self.octree.coarser();
+        Self {
+            resolution: self.resolution.div_ceil(2),
+            len: usize::try_from(octree.len()).unwrap_or(usize::MAX),
+            bounds: octree.bounds(),
+            octree,
+            palette: Arc::clone(&self.palette),
+        }
+    }
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "colours made from small counts"
-)]
 mod tests {
-    use proptest::prelude::*;
-
+    use super::super::PaletteEntry;
     use super::*;
 
     fn model(resolution: u32, coords: Vec<[u16; 3]>) -> VoxelModel {
-        let rgba = (0..coords.len())
-            .map(|i| [(i % 200) as u8, 0, 0, 255])
-            .collect();
+        let rgba = vec![[9, 9, 9, 255]; coords.len()];
         VoxelModel::from(&SparseVoxels::new(resolution, coords, rgba, None).unwrap())
     }
 
@@ -174,41 +195,47 @@ mod tests {
     }
 
     #[test]
-    fn a_model_without_voxels_has_no_chunks_and_stands_on_the_middle_of_its_grid() {
+    fn a_model_without_voxels_stands_on_the_middle_of_its_grid() {
         let model = model(16, vec![]);
-        assert_eq!(model.chunks().count(), 0);
+        assert!(model.is_empty());
         assert_eq!(model.origin(), glam::Vec3::new(8.0, 0.0, 8.0));
     }
 
     #[test]
-    fn a_dense_chunk_holds_its_voxels_at_their_place_within_it() {
-        let model = model(64, vec![[33, 0, 63]]);
-        let chunks: Vec<_> = model.chunks().collect();
-        assert_eq!(chunks.len(), 1);
-        assert_eq!(chunks[0].key, ChunkKey(IVec3::new(1, 0, 1)));
-        assert_eq!(chunks[0].to_dense().get([1, 0, 31]), 1);
+    fn a_model_lists_the_voxels_it_was_made_of() {
+        let coords = vec![[0, 0, 0], [99, 0, 7], [3, 64, 98]];
+        let rgba = vec![[1, 2, 3, 255], [4, 5, 6, 255], [7, 8, 9, 40]];
+        let finish = vec![[255, 10], [0, 20], [0, 30]];
+        let voxels = SparseVoxels::new(100, coords, rgba, Some(finish)).unwrap();
+        assert_eq!(VoxelModel::from(&voxels).to_sparse().unwrap(), voxels);
     }
 
-    proptest! {
-        #[test]
-        fn chunks_hold_every_voxel_once_under_the_right_key(
-            cells in prop::collection::hash_set([0u16..100, 0u16..100, 0u16..100], 0..300),
-        ) {
-            let model = model(100, cells.into_iter().collect());
-            let mut keys = std::collections::HashSet::new();
-            let mut coords = Vec::new();
-            let mut indices = Vec::new();
-            for chunk in model.chunks() {
-                prop_assert!(keys.insert(chunk.key), "a key comes once");
-                for cell in chunk.coords {
-                    let relative = IVec3::from(cell.map(i32::from)) - chunk.key.min_cell();
-                    prop_assert!((0..32).contains(&relative.min_element()) && relative.max_element() < 32);
-                }
-                coords.extend_from_slice(chunk.coords);
-                indices.extend_from_slice(chunk.indices);
-            }
-            prop_assert_eq!(&coords[..], model.coords());
-            prop_assert_eq!(&indices[..], model.indices());
-        }
+    #[test]
+    fn a_grid_out_of_range_and_voxels_outside_it_are_refused() {
+        let octree = Octree::from_cells(4, [([9, 0, 0], 1)]).unwrap();
+        let palette = Palette::from_entries(vec![PaletteEntry::matte([1; 4])]).unwrap();
+        let make = |resolution| VoxelModel::new(resolution, octree.clone(), palette.clone());
+        assert_eq!(make(0).unwrap_err(), VoxelModelError::Resolution { got: 0 });
+        assert_eq!(
+            make(1025).unwrap_err(),
+            VoxelModelError::Resolution { got: 1025 }
+        );
+        let outside = VoxelModelError::Outside {
+            max: [9, 0, 0],
+            resolution: 9,
+        };
+        assert_eq!(make(9).unwrap_err(), outside);
+        assert_eq!(make(10).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_full_model_of_the_largest_grid_is_counted_but_not_listed() {
+        let full = Octree::from_root(10, super::super::Node::Leaf(1)).unwrap();
+        let model = VoxelModel::new(1024, full, Palette::default()).unwrap();
+        assert_eq!(model.len(), 1 << 30);
+        assert_eq!(
+            model.to_sparse().unwrap_err(),
+            VoxelModelError::TooMany { got: 1 << 30 }
+        );
     }
 }

@@ -17,6 +17,23 @@ pub const fn decode(code: u32) -> [u16; 3] {
     [compact(code), compact(code >> 1), compact(code >> 2)]
 }
 
+/// [`encode`] for cells of up to 21 bits an axis, as deep octrees have.
+#[must_use]
+pub const fn encode_deep(cell: [u32; 3]) -> u64 {
+    let [x, y, z] = cell;
+    spread_deep(x) | (spread_deep(y) << 1) | (spread_deep(z) << 2)
+}
+
+/// The inverse of [`encode_deep`].
+#[must_use]
+pub const fn decode_deep(code: u64) -> [u32; 3] {
+    [
+        compact_deep(code),
+        compact_deep(code >> 1),
+        compact_deep(code >> 2),
+    ]
+}
+
 /// Moves bit i of the low 10 bits to bit 3i.
 const fn spread(value: u16) -> u32 {
     let mut v = value as u32 & 0x3ff;
@@ -33,6 +50,26 @@ const fn compact(code: u32) -> u16 {
     v = (v | (v >> 4)) & 0x0300_f00f;
     v = (v | (v >> 8)) & 0x0300_00ff;
     ((v | (v >> 16)) & 0x3ff) as u16
+}
+
+/// Moves bit i of the low 21 bits to bit 3i.
+const fn spread_deep(value: u32) -> u64 {
+    let mut v = value as u64 & 0x1f_ffff;
+    v = (v | (v << 32)) & 0x001f_0000_0000_ffff;
+    v = (v | (v << 16)) & 0x001f_0000_ff00_00ff;
+    v = (v | (v << 8)) & 0x100f_00f0_0f00_f00f;
+    v = (v | (v << 4)) & 0x10c3_0c30_c30c_30c3;
+    (v | (v << 2)) & 0x1249_2492_4924_9249
+}
+
+/// Moves bit 3i to bit i, the inverse of [`spread_deep`].
+const fn compact_deep(code: u64) -> u32 {
+    let mut v = code & 0x1249_2492_4924_9249;
+    v = (v | (v >> 2)) & 0x10c3_0c30_c30c_30c3;
+    v = (v | (v >> 4)) & 0x100f_00f0_0f00_f00f;
+    v = (v | (v >> 8)) & 0x001f_0000_ff00_00ff;
+    v = (v | (v >> 16)) & 0x001f_0000_0000_ffff;
+    ((v | (v >> 32)) & 0x1f_ffff) as u32
 }
 
 #[cfg(test)]
@@ -63,6 +100,16 @@ mod tests {
         #[test]
         fn encoding_undoes_decoding(code in 0u32..1 << 30) {
             prop_assert_eq!(encode(decode(code)), code);
+        }
+
+        #[test]
+        fn deep_codes_go_on_where_short_ones_end(x in 0u32..1 << 21, y in 0u32..1 << 21, z in 0u32..1 << 21) {
+            let cell = [x, y, z];
+            prop_assert_eq!(decode_deep(encode_deep(cell)), cell);
+            let low = cell.map(|c| c & 0x3ff);
+            let short = encode(low.map(|c| u16::try_from(c).unwrap()));
+            prop_assert_eq!(encode_deep(low), u64::from(short));
+            prop_assert_eq!(encode_deep(cell) & 0x3fff_ffff, u64::from(short));
         }
 
         #[test]

@@ -2,7 +2,7 @@
 
 use glam::U16Vec3;
 
-use super::morton;
+use super::{Palette, PaletteEntry, morton};
 
 /// Most cells an axis may have (octree depth 10).
 pub const MAX_RESOLUTION: u32 = 1024;
@@ -132,6 +132,32 @@ impl SparseVoxels {
         match voxels.coords.array_windows().find(|[a, b]| a == b) {
             Some([cell, _]) => Err(SparseVoxelsError::Duplicate { cell: *cell }),
             None => Ok(voxels),
+        }
+    }
+
+    /// Cells in Morton order, inside the grid and each once, in the colours of a palette; the finish is kept where it
+    /// is told for all and differs from [`PaletteEntry::matte`] anywhere.
+    pub(super) fn of_palette(
+        resolution: u32,
+        coords: Vec<[u16; 3]>,
+        indices: &[u8],
+        palette: &Palette,
+    ) -> Self {
+        // An index that the palette lacks is drawn as its texture has it: transparent black.
+        let missing = PaletteEntry::matte([0; 4]);
+        let entries: Vec<PaletteEntry> = indices
+            .iter()
+            .map(|&index| *palette.get(index).unwrap_or(&missing))
+            .collect();
+        let has_finish = entries
+            .iter()
+            .any(|entry| *entry != PaletteEntry::matte(entry.rgba));
+        let finish = |entry: &PaletteEntry| [entry.metallic, entry.roughness];
+        Self {
+            resolution,
+            coords,
+            rgba: entries.iter().map(|entry| entry.rgba).collect(),
+            metallic_roughness: has_finish.then(|| entries.iter().map(finish).collect()),
         }
     }
 

@@ -13,6 +13,7 @@ mod octree;
 mod palette;
 mod quantize;
 mod sparse;
+mod world;
 
 pub use chunk::{CHUNK_DEPTH, CHUNK_EDGE, CHUNK_VOLUME, ChunkKey, ChunkVoxels};
 pub use material::Material;
@@ -20,3 +21,4 @@ pub use model::{MAX_LISTED_VOXELS, VoxelModel, VoxelModelError};
 pub use octree::{Leaf, Leaves, MAX_DEPTH, Node, Octree, OctreeError, RayHit, Region, Symmetry};
 pub use palette::{Palette, PaletteEntry};
 pub use sparse::{Bounds, MAX_RESOLUTION, SparseVoxels, SparseVoxelsError};
+pub use world::{VoxelWorld, VoxelWorldError};

@@ -53,6 +53,13 @@ impl Palette {
         (entries.len() <= Self::MAX_ENTRIES).then_some(Self { entries })
     }
 
+    /// Crossworld's materials as a palette: entry i is material i.
+    #[must_use]
+    pub fn crossworld() -> &'static Self {
+        static P: std::sync::LazyLock<Palette> = std::sync::LazyLock::new(Palette::default);
+        &P
+    }
+
     /// Chooses up to 255 entries for a list of voxels and the entry of each voxel (1 to 255), in their order.
     #[must_use]
     pub fn quantize(voxels: &SparseVoxels) -> (Self, Vec<u8>) {

@@ -48,6 +48,21 @@ impl Region {
         }
     }
 
+    /// The same region elsewhere.
+    #[must_use]
+    pub fn moved(&self, by: IVec3) -> Self {
+        match *self {
+            Self::Box { min, max } => Self::Box {
+                min: min.saturating_add(by),
+                max: max.saturating_add(by),
+            },
+            Self::Ball { center, radius } => Self::Ball {
+                center: center + by.as_vec3(),
+                radius,
+            },
+        }
+    }
+
     /// Whether a cell belongs to it.
     #[must_use]
     pub fn contains(&self, cell: IVec3) -> bool {

@@ -8,6 +8,7 @@
 //! corner in the frame of [`crate::voxel`]; octant = x + 2y + 4z.
 
 mod build;
+mod diff;
 mod edit;
 mod leaves;
 mod node;
@@ -33,6 +34,16 @@ pub const MAX_DEPTH: u32 = 16;
 pub struct Octree {
     depth: u32,
     root: Node,
+}
+
+impl Default for Octree {
+    /// A single empty cell.
+    fn default() -> Self {
+        Self {
+            depth: 0,
+            root: Node::EMPTY,
+        }
+    }
 }
 
 /// Why an octree could not be made.

@@ -1,11 +1,9 @@
 //! [`ChunkMesher`]: a chunk of an octree in, vertex buffers out.
 
-use glam::IVec3;
-
 use super::padded::{PaddedChunk, Translucency};
 use super::quads::{Quad, QuadFinder, Quads};
 use super::{ChunkMesh, MeshBuffers, NEIGHBORS};
-use crate::voxel::{CHUNK_DEPTH, CHUNK_EDGE, ChunkKey, ChunkVoxels, Octree, Palette};
+use crate::voxel::{ChunkKey, ChunkLayer, ChunkSide, ChunkVoxels, Octree, Palette};
 
 /// How coarsely a chunk and its neighbours are drawn: at detail d, cells of edge 2^d count as one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,14 +19,11 @@ pub struct Detail {
 #[derive(Default)]
 pub struct ChunkMesher {
     chunk: ChunkVoxels,
-    borders: [Border; 6],
+    borders: [ChunkLayer; 6],
     padded: PaddedChunk,
     finder: QuadFinder,
     quads: Quads,
 }
-
-/// The cells beyond one side of a chunk; the lower axis runs fastest.
-pub(super) type Border = [[u8; CHUNK_EDGE]; CHUNK_EDGE];
 
 impl ChunkMesher {
     /// A mesher with fresh buffers.
@@ -69,19 +64,15 @@ impl ChunkMesher {
     }
 
     fn read(&mut self, voxels: &Octree, key: ChunkKey, detail: Detail) {
-        let min = key.min_cell();
-        voxels.read(
-            min,
-            [CHUNK_EDGE; 3],
-            u32::from(detail.own),
-            self.chunk.cells_mut(),
-        );
-        let sides = self.borders.iter_mut().zip(NEIGHBORS).zip(detail.neighbors);
-        for ((border, step), detail) in sides {
-            // One cell beyond the chunk along the normal, the chunk's edge along the others.
-            let beyond = min + (step.max(IVec3::ZERO) << CHUNK_DEPTH) + step.min(IVec3::ZERO);
-            let size = step.to_array().map(|c| if c == 0 { CHUNK_EDGE } else { 1 });
-            voxels.read(beyond, size, u32::from(detail), border.as_flattened_mut());
+        voxels.read_chunk(key, u32::from(detail.own), &mut self.chunk);
+        let borders = self.borders.iter_mut().zip(NEIGHBORS);
+        for (side, ((border, step), detail)) in borders.zip(detail.neighbors).enumerate() {
+            // The layer of the neighbour that touches the chunk.
+            let touching = ChunkSide {
+                axis: side / 2,
+                upper: side % 2 == 0,
+            };
+            voxels.read_side(ChunkKey(key.0 + step), touching, u32::from(detail), border);
         }
     }
 }

@@ -7,8 +7,7 @@
 
 use wide::u8x32;
 
-use super::mesher::Border;
-use crate::voxel::{CHUNK_EDGE, ChunkVoxels, Palette};
+use crate::voxel::{CHUNK_EDGE, ChunkLayer, ChunkVoxels, Palette};
 
 /// Palette indices of a row of 32 cells along x.
 pub(super) type Row = [u8; CHUNK_EDGE];
@@ -54,7 +53,7 @@ impl PaddedChunk {
     pub(super) fn fill(
         &mut self,
         chunk: &ChunkVoxels,
-        [before_x, after_x, before_y, after_y, before_z, after_z]: &[Border; 6],
+        [before_x, after_x, before_y, after_y, before_z, after_z]: &[ChunkLayer; 6],
         glass: &Translucency,
     ) {
         let end = |index| End {

@@ -27,8 +27,7 @@ fn mesh_among(
     let mut voxels = Octree::empty(7).unwrap();
     let key = ChunkKey(glam::IVec3::ONE);
     let mut put = |key: glam::IVec3, chunk: &ChunkVoxels| {
-        let min = ChunkKey(key).min_cell().as_uvec3().to_array();
-        voxels.set_chunk(min, chunk.into());
+        voxels.set_chunk(ChunkKey(key), chunk.into());
     };
     put(key.0, chunk);
     for (step, neighbor) in NEIGHBORS.into_iter().zip(neighbors) {

@@ -18,7 +18,10 @@ mod world;
 pub use chunk::{CHUNK_DEPTH, CHUNK_EDGE, CHUNK_VOLUME, ChunkKey, ChunkVoxels};
 pub use material::Material;
 pub use model::{MAX_LISTED_VOXELS, VoxelModel, VoxelModelError};
-pub use octree::{Leaf, Leaves, MAX_DEPTH, Node, Octree, OctreeError, RayHit, Region, Symmetry};
+pub use octree::{
+    ChunkLayer, ChunkSide, Leaf, Leaves, MAX_DEPTH, Node, Octree, OctreeError, RayHit, Region,
+    Symmetry,
+};
 pub use palette::{Palette, PaletteEntry};
 pub use sparse::{Bounds, MAX_RESOLUTION, SparseVoxels, SparseVoxelsError};
 pub use world::{VoxelWorld, VoxelWorldError};

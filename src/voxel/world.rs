@@ -173,10 +173,11 @@ impl VoxelWorld {
         for z in first.z..=last.z {
             for y in first.y..=last.y {
                 for x in first.x..=last.x {
-                    let corner = ChunkKey(IVec3::new(x, y, z)).min_cell();
+                    let key = ChunkKey(IVec3::new(x, y, z));
+                    let corner = key.min_cell();
                     let edge = [1 << CHUNK_DEPTH; 3];
-                    voxels.read(corner - half - min, edge, 0, stamped.cells_mut());
-                    overlay(&mut octree, corner, &stamped);
+                    voxels.read(corner - half - min, edge, stamped.cells_mut());
+                    overlay(&mut octree, key, &stamped);
                 }
             }
         }
@@ -249,17 +250,18 @@ fn make_room(octree: &mut Octree, min: IVec3, max: IVec3) -> Result<(), VoxelWor
 }
 
 /// Puts the solid cells of a chunk over those that are there.
-fn overlay(octree: &mut Octree, corner: IVec3, stamped: &ChunkVoxels) {
+fn overlay(octree: &mut Octree, key: ChunkKey, stamped: &ChunkVoxels) {
     if stamped.cells().iter().all(|&value| value == 0) {
         return;
     }
-    let mut chunk = octree.read_chunk(corner, 0);
+    let mut chunk = ChunkVoxels::default();
+    octree.read_chunk(key, 0, &mut chunk);
     for (cell, &value) in chunk.cells_mut().iter_mut().zip(stamped.cells()) {
         if value != 0 {
             *cell = value;
         }
     }
-    octree.set_chunk(corner.as_uvec3().to_array(), Node::from(&chunk));
+    octree.set_chunk(key, Node::from(&chunk));
 }
 
 #[cfg(test)]
@@ -433,7 +435,7 @@ mod tests {
             let mut expected = Vec::new();
             for code in 0..u64::from(edge).pow(3) {
                 let key = ChunkKey(glam::UVec3::from(super::super::morton::decode_deep(code)).as_ivec3());
-                if now.read_chunk(key.min_cell(), 0) != grown.read_chunk(key.min_cell(), 0) {
+                if now.chunk_node(key) != grown.chunk_node(key) {
                     expected.push(key);
                 }
             }

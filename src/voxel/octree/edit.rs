@@ -6,7 +6,7 @@ use glam::IVec3;
 
 use super::leaves::octant_of;
 use super::{Node, Octree};
-use crate::voxel::CHUNK_DEPTH;
+use crate::voxel::{CHUNK_DEPTH, ChunkKey};
 
 /// Cells that belong together, in the coordinates of an octree.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -111,11 +111,15 @@ impl Octree {
         fill_in(&mut self.root, self.depth, IVec3::ZERO, region, value);
     }
 
-    /// Puts a node [`CHUNK_DEPTH`] levels high into the place of the chunk that begins at a cell; does nothing
-    /// outside, or in a cube smaller than a chunk.
-    pub fn set_chunk(&mut self, min: [u32; 3], node: Node) {
-        if self.depth >= CHUNK_DEPTH && self.contains(min) {
-            replace_in(&mut self.root, self.depth, min, node);
+    /// Puts a node [`CHUNK_DEPTH`] levels high into the place of a chunk; does nothing outside, or in a cube smaller
+    /// than a chunk.
+    pub fn set_chunk(&mut self, key: ChunkKey, node: Node) {
+        let min = key.min_cell();
+        if self.depth >= CHUNK_DEPTH && min.min_element() >= 0 {
+            let min = min.as_uvec3().to_array();
+            if self.contains(min) {
+                replace_in(&mut self.root, self.depth, min, node);
+            }
         }
     }
 

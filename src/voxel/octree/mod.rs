@@ -8,6 +8,7 @@
 //! corner in the frame of [`crate::voxel`]; octant = x + 2y + 4z.
 
 mod build;
+mod chunk;
 mod diff;
 mod edit;
 mod leaves;
@@ -20,6 +21,7 @@ mod tests;
 
 use super::Bounds;
 
+pub use chunk::{ChunkLayer, ChunkSide};
 pub use edit::Region;
 pub use leaves::{Leaf, Leaves};
 pub use node::Node;

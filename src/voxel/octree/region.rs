@@ -1,9 +1,8 @@
-//! Reading a box of an octree as dense cells, in full detail or coarser.
+//! Reading a box of an octree as dense cells, and what an octree looks like from far away.
 
 use glam::IVec3;
 
 use super::{Node, Octree};
-use crate::voxel::{CHUNK_DEPTH, CHUNK_EDGE, ChunkKey, ChunkVoxels, morton};
 
 /// A dense box of cells that is being filled; x runs fastest, then y, then z.
 struct Window<'a> {
@@ -15,12 +14,9 @@ struct Window<'a> {
 }
 
 impl Octree {
-    /// Writes the values of a box of cells, x fastest, then y, then z; cells outside the cube are empty.
-    ///
-    /// With `detail` 0 every cell is told; with detail d each aligned cube of edge 2^d has one value: empty where all
-    /// its cells are, else the commonest value of its octants, found from the bottom up. `out` holds the box; what is
-    /// missing of it is not written.
-    pub fn read(&self, min: IVec3, size: [usize; 3], detail: u32, out: &mut [u8]) {
+    /// Writes the values of a box of cells, x fastest, then y, then z; cells outside the cube are empty. `out` holds
+    /// the box; what is missing of it is not written.
+    pub fn read(&self, min: IVec3, size: [usize; 3], out: &mut [u8]) {
         let size = size.map(|edge| i32::try_from(edge).unwrap_or(i32::MAX));
         out.fill(0);
         let mut window = Window {
@@ -28,7 +24,7 @@ impl Octree {
             max: min.saturating_add(IVec3::from(size)),
             cells: out,
         };
-        window.read(&self.root, IVec3::ZERO, self.depth, detail);
+        window.read(&self.root, IVec3::ZERO, self.depth);
     }
 
     /// The same cube in cells twice as large: each takes the commonest value of its octants, and is empty only where
@@ -48,61 +44,16 @@ impl Octree {
         );
         Self { depth, root }
     }
-
-    /// Keys of the chunks that may have visible faces, in Morton order: those that hold voxels, without those inside
-    /// a full cube of chunks.
-    #[must_use]
-    pub fn chunk_keys(&self) -> Vec<ChunkKey> {
-        let mut keys = Vec::new();
-        list_keys(&self.root, IVec3::ZERO, self.depth, &mut keys);
-        keys
-    }
-
-    /// [`Octree::read`] for the chunk that begins at a cell.
-    #[must_use]
-    pub fn read_chunk(&self, min: IVec3, detail: u32) -> ChunkVoxels {
-        let mut chunk = ChunkVoxels::default();
-        self.read(min, [CHUNK_EDGE; 3], detail, chunk.cells_mut());
-        chunk
-    }
-}
-
-fn list_keys(node: &Node, min: IVec3, height: u32, keys: &mut Vec<ChunkKey>) {
-    if *node == Node::EMPTY {
-        return;
-    }
-    let Some(above) = height.checked_sub(CHUNK_DEPTH).filter(|&above| above > 0) else {
-        keys.push(ChunkKey::of_cell(min));
-        return;
-    };
-    if let Node::Leaf(_) = node {
-        let last = (1 << above) - 1;
-        let first = ChunkKey::of_cell(min).0;
-        for code in 0..1_u64 << (3 * above) {
-            let place = glam::UVec3::from(morton::decode_deep(code)).as_ivec3();
-            if place.min_element() == 0 || place.max_element() == last {
-                keys.push(ChunkKey(first + place));
-            }
-        }
-        return;
-    }
-    let half = 1 << (height - 1);
-    for (octant, child) in (0..).zip(node.children()) {
-        list_keys(&child, min + upper(octant) * half, height - 1, keys);
-    }
 }
 
 impl Window<'_> {
-    fn read(&mut self, node: &Node, min: IVec3, height: u32, detail: u32) {
+    fn read(&mut self, node: &Node, min: IVec3, height: u32) {
         let beyond = min + (1 << height);
-        if *node == Node::EMPTY || min.cmpge(self.max).any() || beyond.cmple(self.min).any() {
-            return;
-        }
-        if height <= detail && !matches!(node, Node::Leaf(_)) {
-            self.fill(min, beyond, commonest(node));
+        if min.cmpge(self.max).any() || beyond.cmple(self.min).any() {
             return;
         }
         match node {
+            Node::Leaf(0) => {}
             Node::Leaf(value) => self.fill(min, beyond, *value),
             Node::Octa(leaves) => {
                 let half = 1 << (height - 1);
@@ -114,7 +65,7 @@ impl Window<'_> {
             Node::Branch(children) => {
                 let half = 1 << (height - 1);
                 for (octant, child) in (0..).zip(children.iter()) {
-                    self.read(child, min + upper(octant) * half, height - 1, detail);
+                    self.read(child, min + upper(octant) * half, height - 1);
                 }
             }
         }
@@ -139,12 +90,12 @@ impl Window<'_> {
     }
 }
 
-fn upper(octant: i32) -> IVec3 {
+pub(super) fn upper(octant: i32) -> IVec3 {
     IVec3::new(octant & 1, octant >> 1 & 1, octant >> 2)
 }
 
 /// The value that stands for a node seen from far away: 0 only where all of it is empty.
-fn commonest(node: &Node) -> u8 {
+pub(super) fn commonest(node: &Node) -> u8 {
     match node {
         Node::Leaf(value) => *value,
         Node::Octa(leaves) => commonest_of(*leaves),

@@ -9,7 +9,7 @@ use glam::{IVec3, Vec3};
 use proptest::prelude::*;
 
 use super::*;
-use crate::voxel::{CHUNK_EDGE, ChunkVoxels};
+use crate::voxel::{CHUNK_EDGE, ChunkKey, ChunkVoxels};
 
 /// What an octree should be, the plain way.
 type Cells = HashMap<[u32; 3], u8>;
@@ -168,9 +168,9 @@ fn far_away_a_cube_is_empty_only_where_all_of_it_is() {
         ],
     )
     .unwrap();
-    let mut cells = [0; 512];
-    octree.read(IVec3::ZERO, [8; 3], 1, &mut cells);
-    let at = |x: usize, y: usize, z: usize| cells[x + 8 * (y + 8 * z)];
+    let mut chunk = ChunkVoxels::default();
+    octree.read_chunk(ChunkKey::default(), 1, &mut chunk);
+    let at = |x: usize, y: usize, z: usize| chunk.get([x, y, z]);
     assert_eq!(
         [
             at(0, 0, 0),
@@ -301,23 +301,51 @@ proptest! {
     }
 
     #[test]
-    fn a_box_reads_as_its_cells_and_a_chunk_writes_back(cells in any_cells(64), corner in [-8i32..60, -8i32..60, -8i32..60]) {
-        let mut octree = Octree::from_cells(6, cells).unwrap();
+    fn a_box_reads_as_its_cells(cells in any_cells(64), corner in [-8i32..60, -8i32..60, -8i32..60]) {
+        let octree = Octree::from_cells(6, cells).unwrap();
         let size = [9, 4, 7];
         let mut out = vec![77; 9 * 4 * 7];
-        octree.read(IVec3::from(corner), size, 0, &mut out);
+        octree.read(IVec3::from(corner), size, &mut out);
         for (i, &value) in (0..).zip(&out) {
             let cell = IVec3::from(corner) + IVec3::new(i % 9, i / 9 % 4, i / 36);
             let expected = if cell.min_element() < 0 { 0 } else { octree.get(cell.as_uvec3().to_array()) };
             prop_assert_eq!(value, expected);
         }
-        let chunk: ChunkVoxels = octree.read_chunk(IVec3::new(32, 0, 32), 0);
+    }
+
+    #[test]
+    fn a_chunk_reads_as_its_cells_writes_back_and_its_sides_are_its_outer_layers(
+        cells in any_cells(64),
+        detail in 0u32..6,
+        axis in 0usize..3,
+        upper: bool,
+    ) {
+        let mut octree = Octree::from_cells(6, cells).unwrap();
+        let key = ChunkKey(IVec3::new(1, 0, 1));
+        let mut chunk = ChunkVoxels::default();
+        octree.read_chunk(key, 0, &mut chunk);
+        let mut plain = vec![0; CHUNK_EDGE.pow(3)];
+        octree.read(key.min_cell(), [CHUNK_EDGE; 3], &mut plain);
+        prop_assert_eq!(&chunk.cells()[..], &plain);
         let before = octree.clone();
-        octree.set_chunk([32, 0, 32], Node::from(&chunk));
+        octree.set_chunk(key, Node::from(&chunk));
         prop_assert_eq!(&octree, &before);
-        octree.set_chunk([0, 32, 0], Node::from(&chunk));
-        prop_assert_eq!(octree.read_chunk(IVec3::new(0, 32, 0), 0), chunk);
-        prop_assert_eq!(CHUNK_EDGE, 32);
+
+        octree.read_chunk(key, detail, &mut chunk);
+        let mut layer = [[0; CHUNK_EDGE]; CHUNK_EDGE];
+        octree.read_side(key, ChunkSide { axis, upper }, detail, &mut layer);
+        for (v, row) in layer.iter().enumerate() {
+            for (u, &value) in row.iter().enumerate() {
+                let n = if upper { CHUNK_EDGE - 1 } else { 0 };
+                let cell = match axis { 0 => [n, u, v], 1 => [u, n, v], _ => [u, v, n] };
+                prop_assert_eq!(value, chunk.get(cell));
+            }
+        }
+        let other = ChunkKey(IVec3::new(0, 1, 0));
+        octree.set_chunk(other, Node::from(&chunk));
+        let mut copy = ChunkVoxels::default();
+        octree.read_chunk(other, 0, &mut copy);
+        prop_assert_eq!(copy, chunk);
     }
 
     #[test]

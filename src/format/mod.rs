@@ -6,6 +6,7 @@
 //! is taken only for bytes that are there. Frame of all values: right-handed, +Y up, front at +Z.
 
 mod atomic;
+pub mod csm;
 mod error;
 pub mod voxels;
 

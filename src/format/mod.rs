@@ -8,6 +8,7 @@
 mod atomic;
 pub mod csm;
 mod error;
+pub mod vox;
 pub mod voxels;
 
 pub use atomic::{check_writable, write_atomically};

@@ -6,7 +6,9 @@
 //! is taken only for bytes that are there. Frame of all values: right-handed, +Y up, front at +Z.
 
 mod atomic;
+pub mod bcf;
 pub mod csm;
+pub mod dump;
 mod error;
 pub mod vox;
 pub mod voxels;

@@ -6,6 +6,8 @@
 //! not read or write files (see [`crate::format`]).
 
 mod chunk;
+mod color_match;
+mod dither;
 mod material;
 mod model;
 pub mod morton;
@@ -16,6 +18,7 @@ mod sparse;
 mod world;
 
 pub use chunk::{CHUNK_DEPTH, CHUNK_EDGE, CHUNK_VOLUME, ChunkKey, ChunkVoxels};
+pub use color_match::{ColorMatch, PaletteMap};
 pub use material::Material;
 pub use model::{MAX_LISTED_VOXELS, VoxelModel, VoxelModelError};
 pub use octree::{

@@ -3,7 +3,9 @@
 //! Models with few colours keep every one of them exactly; others are reduced by Wu's quantiser (the crate
 //! `quantette`) in OKLab, where equal distances look equally far. Index 0 is always empty space.
 
-use super::{SparseVoxels, quantize};
+use std::sync::LazyLock;
+
+use super::{Material, SparseVoxels, quantize};
 
 /// A colour of a palette and the finish that goes with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +36,18 @@ impl PaletteEntry {
     }
 }
 
+impl From<Material> for PaletteEntry {
+    /// A material's colour; the engine knows no finish, so everything is matte but glass, liquids and crystals.
+    fn from(material: Material) -> Self {
+        let smooth = matches!(material.0, 2..=7 | 11..=14 | 17 | 27 | 118..=123);
+        let matte = Self::matte(material.rgba());
+        Self {
+            roughness: if smooth { 26 } else { matte.roughness },
+            ..matte
+        }
+    }
+}
+
 /// Ordered colours of a model; index 0 is empty space, entries are 1 to 255.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Palette {
@@ -56,8 +70,16 @@ impl Palette {
     /// Crossworld's materials as a palette: entry i is material i.
     #[must_use]
     pub fn crossworld() -> &'static Self {
-        static P: std::sync::LazyLock<Palette> = std::sync::LazyLock::new(Palette::default);
-        &P
+        static CROSSWORLD: LazyLock<Palette> = LazyLock::new(|| Palette {
+            entries: (1..=u8::MAX).map(|id| Material(id).into()).collect(),
+        });
+        &CROSSWORLD
+    }
+
+    /// Whether palette indices are Crossworld's materials.
+    #[must_use]
+    pub fn is_crossworld(&self) -> bool {
+        self == Self::crossworld()
     }
 
     /// Chooses up to 255 entries for a list of voxels and the entry of each voxel (1 to 255), in their order.
@@ -115,5 +137,42 @@ impl Palette {
         texels.extend(self.entries.iter().flat_map(texel));
         texels.resize((Self::TEXTURE_EDGE * Self::TEXTURE_EDGE * 4) as usize, 0);
         texels
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_of_the_crossworld_palette_are_its_materials() {
+        let palette = Palette::crossworld();
+        assert_eq!(palette.entries().len(), Palette::MAX_ENTRIES);
+        for id in 1..=255 {
+            let entry = palette.get(id).unwrap();
+            assert_eq!(entry.rgba, Material(id).rgba(), "material {id}");
+            assert_eq!(entry.metallic, 0);
+        }
+    }
+
+    #[test]
+    fn glass_and_water_are_smooth_and_stone_is_not() {
+        let roughness = |name| PaletteEntry::from(Material::by_name(name).unwrap()).roughness;
+        for smooth in ["glass", "ice", "water", "stained_glass_red", "diamond"] {
+            assert!(roughness(smooth) < 64, "{smooth}");
+        }
+        for matte in ["stone", "mist", "255"] {
+            assert!(roughness(matte) > 192, "{matte}");
+        }
+    }
+
+    #[test]
+    fn a_palette_is_crossworlds_only_if_every_entry_is() {
+        let mut entries = Palette::crossworld().entries().to_vec();
+        let same = Palette::from_entries(entries.clone()).unwrap();
+        assert!(same.is_crossworld());
+        entries[200].rgba[0] ^= 1;
+        assert!(!Palette::from_entries(entries).unwrap().is_crossworld());
+        assert!(!Palette::default().is_crossworld());
     }
 }

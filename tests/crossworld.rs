@@ -1,8 +1,6 @@
 //! Files written by the Crossworld engine, read and written back: see tests/golden/README.md for what made them.
 
 #![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
     clippy::unwrap_used,
     reason = "in a test a failed unwrap is the message"
 )]

@@ -3,9 +3,10 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use crate::voxel::SparseVoxelsError;
+use crate::voxel::{SparseVoxelsError, VoxelModelError};
 
 use super::MAX_FILE_BYTES;
+use super::{bcf::BcfError, csm::CsmError, vox::VoxError};
 
 /// Why a file could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -111,4 +112,28 @@ pub enum FormatError {
     /// The voxels contradict each other or their grid.
     #[error(transparent)]
     Voxels(#[from] SparseVoxelsError),
+    /// What one format holds does not fit into another.
+    #[error("the format cannot hold this: {source}")]
+    Model {
+        /// What does not fit.
+        source: VoxelModelError,
+    },
+    /// The format holds Crossworld's materials, but a model's own colours were asked for.
+    #[error(
+        "the format holds Crossworld's materials, not a model's own colours: leave '--palette model' out ({})",
+        path.display()
+    )]
+    OnlyMaterials {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A `.csm` file was refused.
+    #[error(transparent)]
+    Csm(#[from] CsmError),
+    /// A `.bcf` file was refused.
+    #[error(transparent)]
+    Bcf(#[from] BcfError),
+    /// A `.vox` file was refused.
+    #[error(transparent)]
+    Vox(#[from] VoxError),
 }

@@ -1,12 +1,14 @@
 //! Files: readers and writers of voxel formats, chosen by extension.
 //!
-//! [`load`] and [`save`] know every format through one table; a format's own module ([`voxels`]) works on bytes in
-//! memory and knows no files. Files are written beside their place and renamed, so a crash leaves the old file or
-//! the new one. Everything read is outside data: bad bytes end in a [`FormatError`], never in a panic, and memory
-//! is taken only for bytes that are there. Frame of all values: right-handed, +Y up, front at +Z.
+//! [`load`] and [`save`] know every format through one table; a format's own module works on bytes in memory and
+//! knows no files. Files are written beside their place and renamed, so a crash leaves the old file or the new one.
+//! Everything read is outside data: bad bytes end in a [`FormatError`], never in a panic, and memory is taken only for
+//! bytes that are there. Frame of all values: right-handed, +Y up, front at +Z. What each format can hold is told in
+//! docs/formats.md.
 
 mod atomic;
 pub mod bcf;
+mod contents;
 pub mod csm;
 pub mod dump;
 mod error;
@@ -14,46 +16,105 @@ pub mod vox;
 pub mod voxels;
 
 pub use atomic::{check_writable, write_atomically};
+pub use contents::{Contents, PaletteChoice};
 pub use error::FormatError;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::voxel::SparseVoxels;
+use crate::voxel::ColorMatch;
 
 /// Most bytes of a file that [`load`] reads: about 100 million voxels.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
 
+/// How meshes become voxels; other formats are read as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// Cells per axis.
+    pub resolution: u32,
+    /// Whether closed surfaces are filled inside.
+    pub fill: bool,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self {
+            resolution: 64,
+            fill: false,
+        }
+    }
+}
+
 /// A file format: how its extension is spelt and what it can do.
 struct Format {
     extension: &'static str,
-    decode: fn(&[u8]) -> Result<SparseVoxels, FormatError>,
-    encode: fn(&SparseVoxels) -> Vec<u8>,
+    decode: fn(&[u8], &ReadOptions) -> Result<Contents, FormatError>,
+    encode: fn(&Contents) -> Result<Vec<u8>, FormatError>,
+    /// Whether it holds Crossworld's materials and nothing else.
+    only_materials: bool,
 }
 
-const FORMATS: &[Format] = &[Format {
-    extension: "voxels",
-    decode: voxels::decode,
-    encode: voxels::encode,
-}];
+const FORMATS: &[Format] = &[
+    Format {
+        extension: "voxels",
+        decode: |bytes, _| Ok(Contents::Sparse(voxels::decode(bytes)?)),
+        encode: |contents| Ok(voxels::encode(&contents.to_sparse()?)),
+        only_materials: false,
+    },
+    Format {
+        extension: "csm",
+        decode: |bytes, _| Ok(Contents::Materials(csm::decode(bytes)?)),
+        encode: |contents| Ok(csm::encode(&contents.to_materials(ColorMatch::default())?)?),
+        only_materials: true,
+    },
+    Format {
+        extension: "bcf",
+        decode: |bytes, _| Ok(Contents::Materials(bcf::decode(bytes)?)),
+        encode: |contents| Ok(bcf::encode(&contents.to_materials(ColorMatch::default())?)?),
+        only_materials: true,
+    },
+    Format {
+        extension: "vox",
+        decode: |bytes, _| Ok(Contents::Model(vox::decode(bytes)?)),
+        encode: |contents| Ok(vox::encode(&contents.to_model()?)?),
+        only_materials: false,
+    },
+];
 
 /// Reads a file in the format that its extension names.
 ///
 /// # Errors
 /// [`FormatError::UnknownExtension`], [`FormatError::Unreadable`], [`FormatError::TooLarge`], else what the format's
 /// decoder says.
-pub fn load(path: &Path) -> Result<SparseVoxels, FormatError> {
-    (format_of(path)?.decode)(&read(path)?)
+pub fn load(path: &Path, options: &ReadOptions) -> Result<Contents, FormatError> {
+    (format_of(path)?.decode)(&read(path)?, options)
 }
 
 /// Writes a file in the format that its extension names; see [`write_atomically`] for what a crash leaves.
 ///
 /// # Errors
-/// [`FormatError::UnknownExtension`] or [`FormatError::Unwritable`].
-pub fn save(path: &Path, voxels: &SparseVoxels) -> Result<(), FormatError> {
-    let bytes = (format_of(path)?.encode)(voxels);
+/// [`FormatError::UnknownExtension`], [`FormatError::OnlyMaterials`], [`FormatError::Unwritable`], else why the format
+/// cannot hold it.
+pub fn save(path: &Path, contents: Contents, palette: PaletteChoice) -> Result<(), FormatError> {
+    let bytes = encode(path, contents, palette)?;
     write_atomically(path, &bytes)
+}
+
+/// The bytes that [`save`] writes.
+///
+/// # Errors
+/// As [`save`], but for writing.
+pub fn encode(
+    path: &Path,
+    contents: Contents,
+    palette: PaletteChoice,
+) -> Result<Vec<u8>, FormatError> {
+    let format = format_of(path)?;
+    if format.only_materials && palette == PaletteChoice::Model {
+        return Err(FormatError::OnlyMaterials { path: path.into() });
+    }
+    (format.encode)(&contents.recolored(palette)?)
 }
 
 /// Whether [`load`] and [`save`] know the format that a path's extension names.
@@ -62,6 +123,11 @@ pub fn save(path: &Path, voxels: &SparseVoxels) -> Result<(), FormatError> {
 /// [`FormatError::UnknownExtension`].
 pub fn check_extension(path: &Path) -> Result<(), FormatError> {
     format_of(path).map(|_| ())
+}
+
+/// Extensions that [`load`] and [`save`] know, without the dot.
+pub fn extensions() -> impl Iterator<Item = &'static str> {
+    FORMATS.iter().map(|format| format.extension)
 }
 
 fn format_of(path: &Path) -> Result<&'static Format, FormatError> {
@@ -73,12 +139,15 @@ fn format_of(path: &Path) -> Result<&'static Format, FormatError> {
         })
         .ok_or_else(|| FormatError::UnknownExtension {
             path: path.into(),
-            known: FORMATS.iter().map(|format| format.extension).collect(),
+            known: extensions().collect(),
         })
 }
 
 /// All bytes of a file of at most [`MAX_FILE_BYTES`]; the limit holds for devices and pipes too, which tell no size.
-fn read(path: &Path) -> Result<Vec<u8>, FormatError> {
+///
+/// # Errors
+/// [`FormatError::Unreadable`], [`FormatError::TooLarge`].
+pub fn read(path: &Path) -> Result<Vec<u8>, FormatError> {
     let unreadable = |source| FormatError::Unreadable {
         path: path.into(),
         source,
@@ -98,6 +167,7 @@ fn read(path: &Path) -> Result<Vec<u8>, FormatError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::voxel::SparseVoxels;
 
     fn pair() -> SparseVoxels {
         let coords = vec![[0, 0, 0], [7, 3, 1]];
@@ -108,8 +178,9 @@ mod tests {
     fn a_saved_file_loads_as_the_same_voxels() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pair.voxels");
-        save(&path, &pair()).unwrap();
-        assert_eq!(load(&path).unwrap(), pair());
+        let contents = Contents::Sparse(pair());
+        save(&path, contents.clone(), PaletteChoice::Auto).unwrap();
+        assert_eq!(load(&path, &ReadOptions::default()).unwrap(), contents);
     }
 
     #[test]
@@ -120,11 +191,11 @@ mod tests {
     #[test]
     fn an_unknown_extension_is_refused_with_the_ones_there_are() {
         for name in ["model.obj", "model", ".voxels", ""] {
-            let error = save(Path::new(name), &pair()).unwrap_err();
+            let error = check_extension(Path::new(name)).unwrap_err();
             let FormatError::UnknownExtension { known, .. } = error else {
                 panic!("{name}: {error}");
             };
-            assert_eq!(known, ["voxels"]);
+            assert_eq!(known, ["voxels", "csm", "bcf", "vox"]);
         }
     }
 
@@ -134,7 +205,7 @@ mod tests {
         let inner = folder.path().join("folder.voxels");
         std::fs::create_dir(&inner).unwrap();
         for path in [inner, folder.path().join("nobody.voxels")] {
-            let error = load(&path).unwrap_err();
+            let error = load(&path, &ReadOptions::default()).unwrap_err();
             assert!(matches!(error, FormatError::Unreadable { .. }), "{error}");
             assert!(error.to_string().contains(&path.display().to_string()));
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Bounds, MAX_RESOLUTION, Octree, Palette, SparseVoxels};
+use super::{Bounds, ColorMatch, MAX_RESOLUTION, Octree, Palette, PaletteMap, SparseVoxels};
 
 /// Most voxels that are listed one by one; an octree may hold far more in a few leaves.
 pub const MAX_LISTED_VOXELS: u64 = 1 << 26;
@@ -151,10 +151,7 @@ impl VoxelModel {
     /// # Errors
     /// [`VoxelModelError::TooMany`].
     pub fn to_sparse(&self) -> Result<SparseVoxels, VoxelModelError> {
-        let got = self.octree.len();
-        if got > MAX_LISTED_VOXELS {
-            return Err(VoxelModelError::TooMany { got });
-        }
+        self.check_listable()?;
         let (coords, indices): (Vec<[u16; 3]>, Vec<u8>) = self.cells().unzip();
         Ok(SparseVoxels::of_palette(
             self.resolution,
@@ -162,6 +159,27 @@ impl VoxelModel {
             &indices,
             &self.palette,
         ))
+    }
+
+    /// The same model in the colours of another palette, such as [`Palette::crossworld`].
+    ///
+    /// # Errors
+    /// [`VoxelModelError::TooMany`], only when dithering.
+    pub fn with_palette(
+        &self,
+        palette: &Palette,
+        how: ColorMatch,
+    ) -> Result<Self, VoxelModelError> {
+        let map = PaletteMap::new(&self.palette, palette, how);
+        let octree = if how.dither {
+            self.check_listable()?;
+            let cells = self.octree.cells();
+            let mixed = cells.map(|(cell, index)| (cell, map.index_at(cell, index)));
+            Octree::from_cells(self.octree.depth(), mixed).unwrap_or_default()
+        } else {
+            self.octree.mapped(map.table())
+        };
+        Self::new(self.resolution, octree, palette.clone())
     }
 
     /// The same model in cells twice as large, as it looks from far away; see [`Octree::coarser`].
@@ -174,6 +192,13 @@ impl VoxelModel {
             bounds: octree.bounds(),
             octree,
             palette: Arc::clone(&self.palette),
+        }
+    }
+
+    fn check_listable(&self) -> Result<(), VoxelModelError> {
+        match self.octree.len() {
+            got if got > MAX_LISTED_VOXELS => Err(VoxelModelError::TooMany { got }),
+            _ => Ok(()),
         }
     }
 }
@@ -226,6 +251,27 @@ mod tests {
         };
         assert_eq!(make(9).unwrap_err(), outside);
         assert_eq!(make(10).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_model_in_crossworlds_colours_keeps_its_cells_and_takes_plain_colours() {
+        let coords = vec![[0, 0, 0], [1, 0, 0], [5, 6, 7]];
+        let rgba = vec![[250, 3, 2, 255], [1, 1, 250, 255], [255, 255, 255, 255]];
+        let model = VoxelModel::from(&SparseVoxels::new(8, coords, rgba, None).unwrap());
+        for dither in [false, true] {
+            let how = ColorMatch {
+                named: false,
+                dither,
+            };
+            let mapped = model.with_palette(Palette::crossworld(), how).unwrap();
+            let cells: Vec<_> = mapped.cells().map(|(cell, _)| cell).collect();
+            assert_eq!(
+                cells,
+                model.cells().map(|(cell, _)| cell).collect::<Vec<_>>()
+            );
+            assert!(mapped.cells().all(|(_, material)| material >= 128));
+            assert_eq!(mapped.octree().get([5, 6, 7]), 255);
+        }
     }
 
     #[test]

@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use clap::Args;
 use crossworld_trellis::backend::{BackendChoice, BackendInfo, Backends, Prompt};
-use crossworld_trellis::format;
+use crossworld_trellis::format::{self, Contents};
 use crossworld_trellis::picture::{Picture, PictureError};
 use crossworld_trellis::render::View;
-use crossworld_trellis::voxel::SparseVoxels;
 use serde::Serialize;
 
+use crate::convert::Colors;
 use crate::failure::Failure;
 use crate::output;
 use crate::preview::{check_png, save_preview};
@@ -26,7 +26,7 @@ pub struct Generate {
     /// Picture of one object (PNG, JPEG or WebP); best on a plain or transparent background.
     picture: PathBuf,
 
-    /// File to write; its extension names the format: .voxels.
+    /// File to write; its extension names the format: .voxels, .csm, .bcf, .vox or .glb.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
@@ -47,6 +47,9 @@ pub struct Generate {
     )]
     seed: u64,
 
+    #[command(flatten)]
+    colors: Colors,
+
     /// Draw the result into this PNG file as well.
     #[arg(long, value_name = "FILE")]
     preview: Option<PathBuf>,
@@ -66,7 +69,7 @@ struct Report {
     device: String,
     resolution: u32,
     seed: u64,
-    voxels: usize,
+    voxels: u64,
     /// Time of the backend alone.
     seconds: f64,
 }
@@ -85,11 +88,12 @@ impl Generate {
         let voxels = backend.generate(&prompt, &mut Bar::new())?;
         let seconds = started.elapsed().as_secs_f64();
 
-        format::save(&self.output, &voxels)?;
+        let contents = Contents::Sparse(voxels);
         if let Some(preview) = &self.preview {
-            save_preview(preview, &voxels, &View::default())?;
+            save_preview(preview, &contents, &View::default())?;
         }
-        let report = self.report(backend.describe(), &voxels, seconds);
+        let report = self.report(backend.describe(), &contents, seconds);
+        format::save(&self.output, contents, self.colors.choice())?;
         output::print(&report, self.json)
     }
 
@@ -109,7 +113,7 @@ impl Generate {
         Ok(())
     }
 
-    fn report(&self, backend: BackendInfo, voxels: &SparseVoxels, seconds: f64) -> Report {
+    fn report(&self, backend: BackendInfo, voxels: &Contents, seconds: f64) -> Report {
         let text = |path: &Path| path.display().to_string();
         Report {
             output: text(&self.output),

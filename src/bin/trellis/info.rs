@@ -5,8 +5,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use crossworld_trellis::format::{self, FormatError};
-use crossworld_trellis::voxel::SparseVoxels;
+use crossworld_trellis::format::{self, Contents, FormatError, ReadOptions};
+use crossworld_trellis::voxel::{Octree, PaletteEntry};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -16,7 +16,7 @@ use crate::output;
 #[derive(Args)]
 #[command(after_help = "Example:\n  trellis info mushroom.voxels")]
 pub struct Info {
-    /// File of voxels; its extension names the format: .voxels.
+    /// File of voxels; its extension names the format: .voxels, .csm, .bcf, .vox or .glb.
     file: PathBuf,
 
     /// Print one JSON object instead of text.
@@ -29,10 +29,10 @@ pub struct Info {
 struct Report {
     file: String,
     bytes: u64,
-    voxels: usize,
+    voxels: u64,
     resolution: u32,
     bounds: Option<Bounds>,
-    /// Distinct RGBA values.
+    /// Distinct RGBA values or materials of the voxels.
     colors: usize,
     metallic_roughness: bool,
 }
@@ -47,27 +47,56 @@ struct Bounds {
 
 impl Info {
     pub fn run(self) -> Result<(), Failure> {
-        let voxels = load(&self.file)?;
+        let contents = load(&self.file, &ReadOptions::default())?;
         let report = Report {
             file: self.file.display().to_string(),
             bytes: std::fs::metadata(&self.file)?.len(),
-            voxels: voxels.len(),
-            resolution: voxels.resolution(),
-            bounds: voxels.bounds().map(|bounds| Bounds {
+            voxels: contents.len(),
+            resolution: contents.resolution(),
+            bounds: contents.bounds().map(|bounds| Bounds {
                 min: bounds.min,
                 max: bounds.max,
                 size: bounds.size(),
             }),
-            colors: voxels.rgba().iter().collect::<HashSet<_>>().len(),
-            metallic_roughness: voxels.metallic_roughness().is_some(),
+            colors: count_colors(&contents),
+            metallic_roughness: has_finish(&contents),
         };
         output::print(&report, self.json)
     }
 }
 
+/// Distinct values of the voxels.
+fn count_colors(contents: &Contents) -> usize {
+    let used = |octree: &Octree| {
+        octree
+            .leaves()
+            .map(|leaf| leaf.value)
+            .collect::<HashSet<_>>()
+    };
+    match contents {
+        Contents::Sparse(voxels) => voxels.rgba().iter().collect::<HashSet<_>>().len(),
+        Contents::Model(model) => used(model.octree()).len(),
+        Contents::Materials(octree) => used(octree).len(),
+        _ => 0,
+    }
+}
+
+fn has_finish(contents: &Contents) -> bool {
+    match contents {
+        Contents::Sparse(voxels) => voxels.metallic_roughness().is_some(),
+        Contents::Model(model) => {
+            let entries = model.palette().entries().iter();
+            entries
+                .into_iter()
+                .any(|entry| *entry != PaletteEntry::matte(entry.rgba))
+        }
+        _ => false,
+    }
+}
+
 /// Loads a file of voxels; an error names the file.
-pub fn load(path: &Path) -> Result<SparseVoxels, Failure> {
-    format::load(path).map_err(|error| match error {
+pub fn load(path: &Path, options: &ReadOptions) -> Result<Contents, Failure> {
+    format::load(path, options).map_err(|error| match error {
         FormatError::UnknownExtension { .. }
         | FormatError::Unreadable { .. }
         | FormatError::TooLarge { .. } => error.into(),

@@ -4,6 +4,8 @@
 //! progress and errors to standard error. Exit code 0: done; 1: failed, with one line that starts with `error:`;
 //! 2: the command line itself is wrong.
 
+mod convert;
+mod dump;
 mod failure;
 mod generate;
 mod info;
@@ -32,6 +34,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Generate(generate::Generate),
+    Convert(convert::Convert),
+    Dump(dump::Dump),
     Info(info::Info),
     Preview(preview::Preview),
 }
@@ -39,6 +43,8 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Generate(command) => command.run(),
+        Command::Convert(command) => command.run(),
+        Command::Dump(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Preview(command) => command.run(),
     };

@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use crossworld_trellis::format;
+use crossworld_trellis::format::{self, Contents, ReadOptions};
 use crossworld_trellis::render::{Background, Placed, View, render};
-use crossworld_trellis::voxel::{SparseVoxels, VoxelModel};
 
 use crate::failure::Failure;
 use crate::info::load;
@@ -16,7 +15,7 @@ use crate::info::load;
     trellis preview mushroom.voxels -o mushroom.png\n  \
     trellis preview mushroom.voxels -o back.png --yaw 180 --pitch 45 --size 1024 --transparent")]
 pub struct Preview {
-    /// File of voxels; its extension names the format: .voxels.
+    /// File of voxels; its extension names the format: .voxels, .csm, .bcf, .vox or .glb.
     file: PathBuf,
 
     /// PNG file to write.
@@ -66,7 +65,7 @@ struct NotPng {
 impl Preview {
     pub fn run(self) -> Result<(), Failure> {
         check_png(&self.output)?;
-        let voxels = load(&self.file)?;
+        let contents = load(&self.file, &ReadOptions::default())?;
         let view = View {
             yaw: self.yaw,
             pitch: self.pitch,
@@ -78,7 +77,7 @@ impl Preview {
                 Background::Sky
             },
         };
-        save_preview(&self.output, &voxels, &view)
+        save_preview(&self.output, &contents, &view)
     }
 }
 
@@ -94,8 +93,8 @@ pub fn check_png(path: &Path) -> Result<(), Failure> {
 }
 
 /// Draws voxels into a PNG file.
-pub fn save_preview(path: &Path, voxels: &SparseVoxels, view: &View) -> Result<(), Failure> {
-    let model = VoxelModel::from(voxels);
+pub fn save_preview(path: &Path, contents: &Contents, view: &View) -> Result<(), Failure> {
+    let model = contents.to_model()?;
     let placed = Placed {
         model: &model,
         position: glam::Vec3::ZERO,

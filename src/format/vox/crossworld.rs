@@ -48,12 +48,12 @@ pub fn decode_as_crossworld(bytes: &[u8], extent: Extent) -> Result<(Octree, [u3
         let [.., color] = voxel;
         // Index 1 is entry 0; the engine subtracts 1 twice, but not below 0.
         let entry = color.saturating_sub(2);
-        let rgba = colors.get(usize::from(entry)).ok_or(VoxError::Color {
+        let [r, g, b, _] = *colors.get(usize::from(entry)).ok_or(VoxError::Color {
             index: *color,
             colors: colors.len(),
         })?;
         let wrapped = (cell(voxel) - corner) & (edge - 1);
-        Ok((wrapped.to_array(), top_bits(*rgba).0))
+        Ok((wrapped.to_array(), Material::from_top_bits([r, g, b]).0))
     });
     let cells = cells.collect::<Result<Vec<_>, VoxError>>()?;
     Ok((Octree::from_cells(depth, cells)?, size.to_array()))
@@ -85,9 +85,4 @@ pub(super) fn first_model(bytes: &[u8]) -> Result<(Model<'_>, Vec<[u8; 4]>), Vox
 fn engine_depth(size: UVec3) -> u32 {
     let longest = size.as_ivec3().max_element().max(1);
     Octree::depth_for(longest.unsigned_abs())
-}
-
-/// The engine's material for a colour: the top two, three and two bits of it, whatever its alpha.
-pub(super) fn top_bits([r, g, b, _]: [u8; 4]) -> Material {
-    Material(Material::FIRST_COLOR | r >> 6 << 5 | g >> 5 << 2 | b >> 6)
 }

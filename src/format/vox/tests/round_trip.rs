@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::super::crossworld::top_bits;
 use super::super::{Extent, VoxError, decode, decode_as_crossworld, encode};
 use super::{cells, golden};
-use crate::voxel::{Node, Octree, Palette, PaletteEntry, VoxelModel};
+use crate::voxel::{Material, Node, Octree, Palette, PaletteEntry, VoxelModel};
 
 fn model(resolution: u32, cells: &[([u32; 3], u8)], palette: &[PaletteEntry]) -> VoxelModel {
     let cells = cells.iter().copied();
@@ -158,10 +157,10 @@ fn up_to_128_colours_are_right_in_both_readings_and_255_in_the_correct_one() {
         assert_eq!(cells(&decode(&bytes).unwrap()), cells(&written), "{count}");
         let (octree, _) = decode_as_crossworld(&bytes, Extent::Canvas).unwrap();
         let right = written.cells().all(|([x, y, z], index)| {
-            let rgba = written.palette().get(index).unwrap().rgba;
+            let [r, g, b, _] = written.palette().get(index).unwrap().rgba;
             // The engine mirrors: its z is the file's y.
             let material = octree.get([u32::from(x), u32::from(y), 255 - u32::from(z)]);
-            material == top_bits(rgba).0
+            material == Material::from_top_bits([r, g, b]).0
         });
         assert_eq!(right, count <= 128, "{count}");
     }

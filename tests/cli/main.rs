@@ -5,111 +5,21 @@
     reason = "in a test a failed unwrap is the message"
 )]
 
+mod convert;
+mod desk;
+
 use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
 
-use crossworld_trellis::format;
 use crossworld_trellis::picture::Picture;
 use crossworld_trellis::voxel::SparseVoxels;
 use serde_json::Value;
-use tempfile::TempDir;
+
+use desk::{Desk, load, save, text, words};
 
 const RED: [u8; 4] = [200, 30, 30, 255];
 const CLEAR: [u8; 4] = [0; 4];
-
-/// A folder of its own for one test, in which the program runs.
-struct Desk(TempDir);
-
-impl Desk {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// Draws a picture of a color for each pixel.
-    fn picture(&self, name: &str, edge: u32, color: impl Fn(f32, f32) -> [u8; 4]) -> &Self {
-        let middle = |pixel: u32| (pixel as f32 + 0.5) / edge as f32 - 0.5;
-        let pixels: Vec<u8> = (0..edge * edge)
-            .flat_map(|place| color(middle(place % edge), middle(place / edge)))
-            .collect();
-        let picture = Picture::new(edge, edge, pixels).unwrap();
-        picture.save_png(&self.path(name)).unwrap();
-        self
-    }
-
-    /// A red disc on nothing.
-    fn disc(&self) -> &Self {
-        self.picture(
-            "disc.png",
-            64,
-            |x, y| if x.hypot(y) < 0.4 { RED } else { CLEAR },
-        )
-    }
-
-    fn file(&self, name: &str, bytes: &[u8]) -> &Self {
-        fs::write(self.path(name), bytes).unwrap();
-        self
-    }
-
-    fn run<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_trellis"))
-            .args(arguments)
-            .current_dir(self.0.path())
-            .env_remove("TRELLIS_BACKEND")
-            .output()
-            .unwrap()
-    }
-
-    /// Runs a command line that must succeed, and returns what it prints.
-    fn done(&self, line: &str) -> String {
-        let output = self.run(&words(line));
-        let errors = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "trellis {line}: {errors}");
-        assert_eq!(errors, "", "trellis {line}");
-        text(&output.stdout)
-    }
-
-    /// Runs a command line that must fail with exit code 1, and returns its one line of error.
-    fn fails(&self, line: &str) -> String {
-        let before = self.names();
-        let output = self.run(&words(line));
-        let errors = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "trellis {line}: {errors}");
-        assert_eq!(errors.lines().count(), 1, "trellis {line}: {errors}");
-        assert!(errors.starts_with("error: "), "trellis {line}: {errors}");
-        assert!(!errors.contains("panicked"), "trellis {line}: {errors}");
-        assert_eq!(text(&output.stdout), "", "trellis {line}");
-        assert_eq!(self.names(), before, "trellis {line} left a file behind");
-        errors
-    }
-
-    /// Runs a command line that must be refused as wrong usage, and returns what it says.
-    fn misused(&self, line: &str) -> String {
-        let output = self.run(&words(line));
-        assert_eq!(output.status.code(), Some(2), "trellis {line}");
-        text(&output.stderr)
-    }
-
-    fn names(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.0.path()).unwrap();
-        let mut names: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-        names.sort();
-        names
-    }
-}
-
-fn words(line: &str) -> Vec<&str> {
-    line.split_whitespace().collect()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
 
 /// A PNG that claims any size, and has no pixels.
 fn png_header(width: u32, height: u32) -> Vec<u8> {
@@ -177,7 +87,7 @@ fn a_picture_becomes_a_file_of_voxels() {
     let said = desk
         .disc()
         .done("generate disc.png -o disc.voxels --resolution 32");
-    let voxels = format::load(&desk.path("disc.voxels")).unwrap();
+    let voxels = load(&desk.path("disc.voxels"));
     assert_eq!(voxels.resolution(), 32);
     assert!(voxels.len() > 100);
     assert!(
@@ -193,7 +103,7 @@ fn json_is_one_object_that_tells_what_was_made() {
         "generate disc.png -o disc.voxels --resolution 32 --seed 7 --preview disc-3d.png --json",
     );
     let report: Value = serde_json::from_str(&said).unwrap();
-    let voxels = format::load(&desk.path("disc.voxels")).unwrap();
+    let voxels = load(&desk.path("disc.voxels"));
     assert_eq!(report["voxels"], voxels.len());
     assert_eq!(report["backend"], "inflate");
     assert_eq!(report["resolution"], 32);
@@ -258,11 +168,7 @@ fn pictures_without_an_outline_give_voxels_or_one_clear_line() {
     for name in ["plain", "dot"] {
         let line = format!("generate {name}.png -o {name}.voxels");
         if desk.run(&words(&line)).status.success() {
-            assert!(
-                !format::load(&desk.path(&format!("{name}.voxels")))
-                    .unwrap()
-                    .is_empty()
-            );
+            assert!(!load(&desk.path(&format!("{name}.voxels"))).is_empty());
         } else {
             desk.fails(&line);
         }
@@ -299,8 +205,8 @@ fn an_output_that_cannot_be_written_is_refused_before_the_picture_is_read() {
     desk.file("file", b"");
     fs::create_dir(desk.path("folder.voxels")).unwrap();
     for (output, why) in [
-        ("out.obj", "use .voxels (out.obj)"),
-        ("out", "use .voxels (out)"),
+        ("out.obj", ".vox (out.obj)"),
+        ("out", ".vox (out)"),
         ("missing/out.voxels", "cannot write"),
         ("file/out.voxels", "cannot write"),
         ("folder.voxels", "cannot write"),
@@ -335,7 +241,7 @@ fn a_folder_without_permission_is_refused_before_the_picture_is_read() {
 #[test]
 fn info_tells_what_a_file_holds() {
     let desk = Desk::new();
-    format::save(&desk.path("block.voxels"), &block()).unwrap();
+    save(&desk.path("block.voxels"), &block());
     let said = desk.done("info block.voxels");
     for line in [
         "voxels      3",
@@ -355,14 +261,14 @@ fn info_tells_what_a_file_holds() {
 fn info_as_json_is_one_object() {
     let desk = Desk::new();
     let file = desk.path("block.voxels");
-    format::save(&file, &block()).unwrap();
+    save(&file, &block());
     let report: Value = serde_json::from_str(&desk.done("info block.voxels --json")).unwrap();
     assert_eq!(report["bytes"], fs::metadata(file).unwrap().len());
     assert_eq!(report["bounds"]["size"], serde_json::json!([2, 2, 1]));
     assert_eq!(report["metallic_roughness"], false);
 
     let empty = SparseVoxels::new(8, vec![], vec![], None).unwrap();
-    format::save(&desk.path("empty.voxels"), &empty).unwrap();
+    save(&desk.path("empty.voxels"), &empty);
     let report: Value = serde_json::from_str(&desk.done("info empty.voxels --json")).unwrap();
     assert_eq!(report["bounds"], Value::Null);
 }
@@ -370,7 +276,7 @@ fn info_as_json_is_one_object() {
 #[test]
 fn a_preview_is_a_picture_of_the_asked_size() {
     let desk = Desk::new();
-    format::save(&desk.path("block.voxels"), &block()).unwrap();
+    save(&desk.path("block.voxels"), &block());
     let line = "preview block.voxels -o a.png --size 80 --yaw -45 --pitch 10 --transparent";
     assert_eq!(desk.done(line), "");
     let picture = Picture::open(&desk.path("a.png")).unwrap();
@@ -382,7 +288,7 @@ fn a_preview_is_a_picture_of_the_asked_size() {
 #[test]
 fn files_that_are_no_voxels_are_refused_by_name() {
     let desk = Desk::new();
-    format::save(&desk.path("block.voxels"), &block()).unwrap();
+    save(&desk.path("block.voxels"), &block());
     let whole = fs::read(desk.path("block.voxels")).unwrap();
     desk.file("text.voxels", b"Dear diary, today I drew a cat.")
         .file("nothing.voxels", b"")
@@ -406,7 +312,7 @@ fn files_that_are_no_voxels_are_refused_by_name() {
 #[test]
 fn previews_of_impossible_size_or_place_are_refused() {
     let desk = Desk::new();
-    format::save(&desk.path("block.voxels"), &block()).unwrap();
+    save(&desk.path("block.voxels"), &block());
     for (rest, why) in [
         ("-o out.png --size 15", "15 x 15"),
         ("-o out.png --size 4097", "16 to 4096"),
@@ -427,7 +333,7 @@ fn names_with_spaces_and_line_breaks_stay_one_line_of_error() {
         assert_eq!(text(&output.stderr).lines().count(), 1);
     }
     let path = Path::new("my block.voxels");
-    format::save(&desk.0.path().join(path), &block()).unwrap();
+    save(&desk.0.path().join(path), &block());
     assert!(
         desk.run(&[OsStr::new("info"), path.as_os_str()])
             .status

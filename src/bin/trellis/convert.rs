@@ -1,0 +1,129 @@
+//! `trellis convert`: a file of voxels in another format.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use crossworld_trellis::format::{self, Contents, PaletteChoice, ReadOptions};
+use crossworld_trellis::voxel::ColorMatch;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::info::load;
+use crate::output;
+
+/// Write a file of voxels in another format; a mesh is made into voxels.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    trellis convert mushroom.voxels mushroom.csm\n  \
+    trellis convert castle.glb castle.vox --resolution 128 --fill")]
+pub struct Convert {
+    /// File to read; its extension names the format: .voxels, .csm, .bcf, .vox or .glb.
+    input: PathBuf,
+
+    /// File to write; likewise.
+    output: PathBuf,
+
+    /// Voxels along each edge of the grid that a mesh (.glb) is laid on, 1 to 1024.
+    #[arg(long, value_name = "CELLS", default_value_t = ReadOptions::default().resolution, allow_negative_numbers = true)]
+    resolution: u32,
+
+    /// Fill closed meshes inside, too.
+    #[arg(long)]
+    fill: bool,
+
+    #[command(flatten)]
+    colors: Colors,
+
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which colours a written file gets.
+#[derive(Args)]
+pub struct Colors {
+    /// The model's own colours, or Crossworld's materials [default: own where the format holds colours].
+    #[arg(long, value_name = "NAME")]
+    palette: Option<PaletteName>,
+
+    /// With Crossworld's materials: named ones (stone, planks, ..) as well as plain colours.
+    #[arg(long)]
+    named: bool,
+
+    /// With Crossworld's materials: mix two neighbouring ones where neither comes near.
+    #[arg(long)]
+    dither: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum PaletteName {
+    Model,
+    Crossworld,
+}
+
+impl Colors {
+    /// How colours become materials.
+    pub fn color_match(&self) -> ColorMatch {
+        ColorMatch {
+            named: self.named,
+            dither: self.dither,
+        }
+    }
+
+    /// The choice that the flags stand for.
+    pub fn choice(&self) -> PaletteChoice {
+        let colors = self.color_match();
+        match self.palette {
+            Some(PaletteName::Model) => PaletteChoice::Model,
+            Some(PaletteName::Crossworld) => PaletteChoice::Crossworld(colors),
+            // Whoever says how materials are chosen means materials.
+            None if self.named || self.dither => PaletteChoice::Crossworld(colors),
+            None => PaletteChoice::Auto,
+        }
+    }
+}
+
+/// What was written.
+#[derive(Serialize)]
+struct Report {
+    input: String,
+    output: String,
+    bytes: u64,
+    voxels: u64,
+    resolution: u32,
+}
+
+impl Convert {
+    pub fn run(self) -> Result<(), Failure> {
+        output::check_differs(&self.input, &self.output)?;
+        format::check_extension(&self.output)?;
+        format::check_writable(&self.output)?;
+        let options = ReadOptions {
+            resolution: self.resolution,
+            fill: self.fill,
+        };
+        let contents: Contents = load(&self.input, &options)?;
+        let (voxels, resolution) = (contents.len(), contents.resolution());
+        let bytes = format::encode(&self.output, contents, self.colors.choice())?;
+        format::write_atomically(&self.output, &bytes)?;
+        let report = Report {
+            input: self.input.display().to_string(),
+            output: self.output.display().to_string(),
+            bytes: bytes.len() as u64,
+            voxels,
+            resolution,
+        };
+        output::print(&report, self.json)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} voxels in a grid of {} ({} bytes)",
+            self.output, self.voxels, self.resolution, self.bytes
+        )
+    }
+}

@@ -6,8 +6,9 @@
 )]
 
 use std::fs;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crossworld_trellis::format::{Contents, PaletteChoice, save};
 use crossworld_trellis::voxel::Octree;
@@ -24,6 +25,17 @@ fn world(material: u8) -> Contents {
     Contents::Materials(Octree::from_cells(7, cells).unwrap())
 }
 
+/// Starts the program on saving one world over another.
+fn convert(source: &Path, target: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_trellis"))
+        .arg("convert")
+        .args([source, target])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
 #[test]
 fn a_killed_save_leaves_the_old_world_or_the_new_one() {
     let folder = tempfile::tempdir().unwrap();
@@ -35,22 +47,23 @@ fn a_killed_save_leaves_the_old_world_or_the_new_one() {
     let expected = sources.each_ref().map(|path| fs::read(path).unwrap());
     let target = folder.path().join("world.bcf");
     fs::copy(&sources[0], &target).unwrap();
+    // How long a save takes here, so that kills fall before, into and after it.
     let mut replaced = 0;
+    let mut longest = Duration::ZERO;
+    for source in [&sources[1], &sources[0]] {
+        let started = Instant::now();
+        assert!(convert(source, &target).wait().unwrap().success());
+        longest = longest.max(started.elapsed());
+    }
     let mut random = 0x9e37_79b9_u32;
     for round in 0..KILLS {
         let before = fs::read(&target).unwrap();
         let next = usize::from(before == expected[0]);
-        let mut save = Command::new(env!("CARGO_BIN_EXE_trellis"))
-            .arg("convert")
-            .args([&sources[next], &target])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut save = convert(&sources[next], &target);
         random ^= random << 13;
         random ^= random >> 17;
         random ^= random << 5;
-        std::thread::sleep(Duration::from_micros(u64::from(random % 24_000)));
+        std::thread::sleep(longest.mul_f32((random % 1000) as f32 / 700.0));
         save.kill().unwrap();
         save.wait().unwrap();
         let after = fs::read(&target).unwrap();

@@ -1,11 +1,7 @@
 //! What broken files may cost: each is read or refused within 50 ms and 64 MiB. One test alone in its process, since it
 //! counts all memory there is.
 
-#![expect(
-    clippy::unwrap_used,
-    unsafe_code,
-    reason = "in a test a failed unwrap is the message; counting memory takes an allocator of its own"
-)]
+#![expect(unsafe_code, reason = "counting memory takes an allocator of its own")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;

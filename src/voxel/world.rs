@@ -88,7 +88,7 @@ impl VoxelWorld {
     /// Cells from the octree's corner to the world's origin, on each axis.
     #[must_use]
     pub fn half_edge(&self) -> i32 {
-        1 << (self.octree.depth() - 1)
+        self.octree.half_edge()
     }
 
     /// Value of a cell; 0 where the world is empty or ends.
@@ -148,7 +148,7 @@ impl VoxelWorld {
             let [min, max] = region.bounds();
             make_room(&mut octree, min, max)?;
         }
-        let half = 1 << (octree.depth() - 1);
+        let half = octree.half_edge();
         octree.fill(&region.moved(IVec3::splat(half)), value);
         self.step(octree);
         Ok(())
@@ -167,7 +167,7 @@ impl VoxelWorld {
         let beyond = min.saturating_add(IVec3::from(bounds.max.map(i32::from)) + 1);
         let mut octree = self.octree.clone();
         make_room(&mut octree, low, beyond)?;
-        let half = 1 << (octree.depth() - 1);
+        let half = octree.half_edge();
         let [first, last] = [low, beyond - 1].map(|cell| ChunkKey::of_cell(cell + half).0);
         let mut stamped = ChunkVoxels::default();
         for z in first.z..=last.z {
@@ -236,7 +236,7 @@ fn make_room(octree: &mut Octree, min: IVec3, max: IVec3) -> Result<(), VoxelWor
     }
     let last = max - 1;
     let holds = |octree: &Octree, cell: IVec3| {
-        let half = 1 << (octree.depth() - 1);
+        let half = octree.half_edge();
         cell.cmpge(IVec3::splat(-half)).all() && cell.cmplt(IVec3::splat(half)).all()
     };
     let mut grown = octree.clone();

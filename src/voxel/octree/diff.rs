@@ -6,22 +6,23 @@ use super::{Node, Octree};
 use crate::voxel::{CHUNK_DEPTH, ChunkKey, morton};
 
 impl Octree {
-    /// Keys of the chunks in which two cubes differ, in Morton order; both keyed from the corner of `self`, and both
-    /// standing about the same middle where one has grown.
+    /// Keys of the chunks in which two cubes differ, in Morton order from the larger one's corner.
+    ///
+    /// Both stand about the same middle, so one may have [grown](Octree::grow) from the other. Keys count from the
+    /// corner of `self`, and lie outside of it where the other one was larger and not empty there.
     #[must_use]
     pub fn changed_chunks(&self, before: &Self) -> Vec<ChunkKey> {
-        let mut before = before.clone();
-        while before.depth < self.depth && before.grow().is_ok() {}
+        let (mut now, mut before) = (self.clone(), before.clone());
+        while now.depth < before.depth && now.grow().is_ok() {}
+        while before.depth < now.depth && before.grow().is_ok() {}
         let mut codes = Vec::new();
-        if before.depth == self.depth {
-            compare(&self.root, &before.root, self.depth, 0, &mut codes);
-        } else {
-            // Smaller than before, as after undoing: all that is left may look different.
-            let chunks = 3 * self.depth.saturating_sub(CHUNK_DEPTH);
-            codes.extend(0..1 << chunks);
-        }
-        let key = |code| ChunkKey(glam::UVec3::from(morton::decode_deep(code)).as_ivec3());
-        codes.into_iter().map(key).collect()
+        compare(&now.root, &before.root, now.depth, 0, &mut codes);
+        let shift = (now.half_edge() - self.half_edge()) >> CHUNK_DEPTH;
+        let key = |code| glam::UVec3::from(morton::decode_deep(code)).as_ivec3();
+        codes
+            .into_iter()
+            .map(|code| ChunkKey(key(code) - shift))
+            .collect()
     }
 }
 

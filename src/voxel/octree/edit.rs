@@ -123,12 +123,21 @@ impl Octree {
         }
     }
 
-    /// Doubles the cube around its middle: a cell c becomes c + half the old edge.
+    /// Doubles the cube around its middle: a cell c becomes c + half the new edge - [half the old](Octree::half_edge).
     ///
     /// # Errors
     /// [`super::OctreeError::TooDeep`]; the cube is unchanged then.
     pub fn grow(&mut self) -> Result<(), super::OctreeError> {
         let mut grown = Self::empty(self.depth + 1)?;
+        if self.depth == 0 {
+            let mut children = [const { Node::EMPTY }; 8];
+            if let Some(upper) = children.last_mut() {
+                *upper = self.root.clone();
+            }
+            grown.root = Node::new(children);
+            *self = grown;
+            return Ok(());
+        }
         let mut octant = 0;
         grown.root = Node::new(self.root.children().map(|child| {
             // The old octant touches the new middle with the corner that pointed away from the old one.

@@ -121,6 +121,13 @@ impl Octree {
         1 << self.depth
     }
 
+    /// Cells from the corner to the middle. A single cell has its corner there: 0.
+    #[must_use]
+    pub fn half_edge(&self) -> i32 {
+        // At most 2^15.
+        i32::try_from(self.edge() / 2).unwrap_or(i32::MAX)
+    }
+
     /// The node of the whole cube.
     #[must_use]
     pub fn root(&self) -> &Node {

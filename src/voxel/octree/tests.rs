@@ -150,10 +150,24 @@ fn growing_keeps_every_voxel_at_its_place_from_the_middle() {
 fn growing_a_single_leaf_works_too() {
     let mut octree = Octree::from_cells(0, [([0; 3], 3)]).unwrap();
     octree.grow().unwrap();
-    assert_eq!(octree.edge(), 2);
+    octree.grow().unwrap();
+    let expected: Cells = [([2, 2, 2], 3)].into();
+    assert_eq!(cells_of(&octree), expected, "from the middle it is cell 0");
+    assert_eq!(octree.half_edge(), 2);
     let mut deepest = Octree::empty(MAX_DEPTH).unwrap();
     assert!(deepest.grow().is_err());
     assert_eq!(deepest.depth(), MAX_DEPTH);
+}
+
+#[test]
+fn chunks_that_stood_outside_a_smaller_cube_have_changed_too() {
+    let small = Octree::from_cells(6, [([32, 32, 32], 1)]).unwrap();
+    let mut large = small.clone();
+    large.grow().unwrap();
+    large.set([127, 64, 0], 2);
+    let outside = ChunkKey(IVec3::new(2, 1, -1));
+    assert_eq!(small.changed_chunks(&large), [outside]);
+    assert_eq!(large.changed_chunks(&small), [ChunkKey(outside.0 + 1)]);
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub mod render;
 #[cfg(feature = "bevy")]
 mod schedule;
 pub mod voxel;
+pub mod voxelize;
 #[cfg(feature = "bevy")]
 pub mod world;
 

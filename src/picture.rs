@@ -39,6 +39,12 @@ pub enum PictureError {
         /// What the system or encoder said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The picture could not be encoded.
+    #[error("cannot encode the picture: {source}")]
+    Unencodable {
+        /// What the encoder said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The bytes are no picture of a known format.
     #[error("this is not a picture: give a PNG, JPEG or WebP file")]
     NotAPicture,
@@ -188,6 +194,26 @@ impl Picture {
         })
     }
 
+    /// The picture as a PNG file in memory.
+    ///
+    /// # Errors
+    /// [`PictureError::Unencodable`].
+    pub fn to_png(&self) -> Result<Vec<u8>, PictureError> {
+        let mut bytes = Cursor::new(Vec::new());
+        image::write_buffer_with_format(
+            &mut bytes,
+            &self.rgba,
+            self.width,
+            self.height,
+            image::ExtendedColorType::Rgba8,
+            ImageFormat::Png,
+        )
+        .map_err(|source| PictureError::Unencodable {
+            source: source.into(),
+        })?;
+        Ok(bytes.into_inner())
+    }
+
     /// Pixels in a row.
     #[must_use]
     pub fn width(&self) -> u32 {
@@ -269,6 +295,10 @@ mod tests {
         picture.save_png(&path).unwrap();
         assert_eq!(Picture::open(&path).unwrap(), picture);
         assert_eq!(picture.pixels(), [[1, 2, 3, 255], [4, 5, 6, 0]]);
+        assert_eq!(
+            Picture::decode(&picture.to_png().unwrap()).unwrap(),
+            picture
+        );
     }
 
     #[test]

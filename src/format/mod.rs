@@ -12,6 +12,7 @@ mod contents;
 pub mod csm;
 pub mod dump;
 mod error;
+pub mod glb;
 pub mod vox;
 pub mod voxels;
 

@@ -36,8 +36,6 @@ pub(super) struct Bricks<T> {
     /// The place of each brick in `list`, plus 1, by the Morton code of its position; 0 where there is none.
     directory: Vec<u32>,
     list: Vec<Brick<T>>,
-    /// Bricks along an edge of the grid.
-    edge: u16,
 }
 
 /// Values of 4 x 4 x 4 cells; x runs fastest, then y, then z.
@@ -60,13 +58,7 @@ impl<T: Copy + Default> Bricks<T> {
         Self {
             directory: vec![0; (edge * edge * edge) as usize],
             list: Vec::new(),
-            edge: u16::try_from(resolution.div_ceil(u32::from(EDGE))).unwrap_or(u16::MAX),
         }
-    }
-
-    /// Bricks along an edge of the grid.
-    pub(super) fn edge(&self) -> u16 {
-        self.edge
     }
 
     /// All bricks.
@@ -126,7 +118,6 @@ impl<T: Copy + Default> Bricks<T> {
         Bricks {
             directory: self.directory,
             list: self.list.into_iter().map(of_brick).collect(),
-            edge: self.edge,
         }
     }
 

@@ -45,10 +45,8 @@ pub(super) fn fill(
 /// Bricks and their cells that neither have a value nor can be reached.
 fn enclosed(shades: &Bricks<Shade>, seeds: &[[u16; 3]]) -> Vec<([u16; 3], u64)> {
     let flood = Flood::new(shades, seeds);
-    let edge = 0..shades.edge();
-    let columns = edge.clone().flat_map(|z| edge.clone().map(move |y| (y, z)));
-    columns
-        .flat_map(|(y, z)| edge.clone().map(move |x| [x, y, z]))
+    flood
+        .positions()
         .map(|position| (position, flood.enclosed(position)))
         .filter(|&(_, mask)| mask != 0)
         .collect()

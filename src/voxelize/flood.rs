@@ -1,7 +1,9 @@
 //! [`Flood`]: which empty cells can be reached from outside, across faces.
 //!
 //! Works brick by brick: a brick without cells is reached as a whole, one with cells by spreading bits. So it takes
-//! time and memory by the number of bricks, a 64th of the cells.
+//! time and memory by the bricks in the bounds of those with cells, a 64th of the cells.
+
+use glam::U16Vec3;
 
 use super::bricks::{Bricks, EDGE, cell_at, place_of};
 
@@ -17,6 +19,9 @@ const ACROSS: [u32; 3] = [3, 12, 48];
 /// Cells that were reached.
 pub(super) struct Flood<'a, T> {
     bricks: &'a Bricks<T>,
+    /// The lowest and the highest brick of the bounds.
+    min: U16Vec3,
+    max: U16Vec3,
     /// Cells reached, for each brick of the list.
     reached: Vec<u64>,
     /// Whether a brick without cells was reached: one bit each, row by row.
@@ -26,27 +31,42 @@ pub(super) struct Flood<'a, T> {
 }
 
 impl<'a, T: Copy + Default> Flood<'a, T> {
-    /// Floods from all sides of the grid and from some cells, as far as they are empty.
+    /// Floods from all sides and from some cells, as far as they are empty.
     pub(super) fn new(bricks: &'a Bricks<T>, seeds: &[[u16; 3]]) -> Self {
-        let edge = usize::from(bricks.edge());
+        let (min, max) = bounds(bricks);
+        let [x, y, z] = (max - min + 1).to_array().map(usize::from);
         let mut flood = Self {
             bricks,
+            min,
+            max,
             reached: vec![0; bricks.list().len()],
-            empty: vec![0; (edge * edge * edge).div_ceil(64)],
+            empty: vec![0; (x * y * z).div_ceil(64)],
             queue: Vec::new(),
         };
-        let last = bricks.edge().saturating_sub(1);
-        for (a, b) in (0..=last).flat_map(|a| (0..=last).map(move |b| (a, b))) {
-            for (axis, low) in (0..).zip(LOW) {
-                let high = low << ACROSS.get(axis).copied().unwrap_or(0);
-                flood.enter(along(axis, 0, a, b), low);
-                flood.enter(along(axis, last, a, b), high);
+        for position in flood.positions() {
+            let at = U16Vec3::from(position);
+            let (first, last) = (at.cmpeq(min), at.cmpeq(max));
+            for (axis, (low, across)) in LOW.into_iter().zip(ACROSS).enumerate() {
+                if first.test(axis) {
+                    flood.enter(position, low);
+                }
+                if last.test(axis) {
+                    flood.enter(position, low << across);
+                }
             }
         }
         for &seed in seeds {
             flood.enter(seed.map(|c| c / EDGE), 1 << place_of(seed));
         }
         flood
+    }
+
+    /// The bricks outside which everything was reached.
+    pub(super) fn positions(&self) -> impl Iterator<Item = [u16; 3]> + use<T> {
+        let ([x0, y0, z0], [x1, y1, z1]) = (self.min.to_array(), self.max.to_array());
+        (z0..=z1)
+            .flat_map(move |z| (y0..=y1).map(move |y| (y, z)))
+            .flat_map(move |(y, z)| (x0..=x1).map(move |x| [x, y, z]))
     }
 
     /// The cells of a brick that were not reached and have no value.
@@ -63,6 +83,10 @@ impl<'a, T: Copy + Default> Flood<'a, T> {
 
     /// Reaches cells of a brick and all that follows from it.
     fn enter(&mut self, position: [u16; 3], cells: u64) {
+        let at = U16Vec3::from(position);
+        if at.cmplt(self.min).any() || at.cmpgt(self.max).any() {
+            return;
+        }
         self.queue.push((position, cells));
         while let Some((position, cells)) = self.queue.pop() {
             let fresh = match self.bricks.place(position) {
@@ -96,19 +120,21 @@ impl<'a, T: Copy + Default> Flood<'a, T> {
 
     /// Hands cells on to the six bricks around.
     fn leave(&mut self, position: [u16; 3], cells: u64) {
-        let last = self.bricks.edge().saturating_sub(1);
-        for (axis, (low, across)) in LOW.into_iter().zip(ACROSS).enumerate() {
+        let at = U16Vec3::from(position);
+        let steps = [U16Vec3::X, U16Vec3::Y, U16Vec3::Z];
+        let (first, last) = (at.cmpeq(self.min), at.cmpeq(self.max));
+        for (axis, step) in steps.into_iter().enumerate() {
+            let (low, across) = (LOW.get(axis), ACROSS.get(axis));
+            let (Some(&low), Some(&across)) = (low, across) else {
+                return;
+            };
             let up = (cells >> across) & low;
+            if up != 0 && !last.test(axis) {
+                self.queue.push(((at + step).to_array(), up));
+            }
             let down = (cells & low) << across;
-            for (cells, step) in [(up, 1), (down, -1)] {
-                let mut next = position;
-                let moved = next.get_mut(axis).and_then(|c| {
-                    *c = c.checked_add_signed(step).filter(|&c| c <= last)?;
-                    Some(())
-                });
-                if cells != 0 && moved.is_some() {
-                    self.queue.push((next, cells));
-                }
+            if down != 0 && !first.test(axis) {
+                self.queue.push(((at - step).to_array(), down));
             }
         }
     }
@@ -130,20 +156,20 @@ impl<'a, T: Copy + Default> Flood<'a, T> {
     }
 
     fn bit(&self, position: [u16; 3]) -> (usize, u64) {
-        let edge = usize::from(self.bricks.edge());
-        let [x, y, z] = position.map(usize::from);
-        let place = x + edge * (y + edge * z);
+        let [x, y, z] = (U16Vec3::from(position) - self.min)
+            .to_array()
+            .map(usize::from);
+        let [wide, high, _] = (self.max - self.min + 1).to_array().map(usize::from);
+        let place = x + wide * (y + high * z);
         (place / 64, 1 << (place % 64))
     }
 }
 
-/// The brick at a place of an axis and of the two others.
-fn along(axis: usize, place: u16, a: u16, b: u16) -> [u16; 3] {
-    match axis {
-        0 => [place, a, b],
-        1 => [a, place, b],
-        _ => [a, b, place],
-    }
+/// The lowest and the highest position of bricks.
+fn bounds<T: Copy + Default>(bricks: &Bricks<T>) -> (U16Vec3, U16Vec3) {
+    let mut positions = bricks.list().iter().map(|b| U16Vec3::from(b.position));
+    let first = positions.next().unwrap_or_default();
+    positions.fold((first, first), |(min, max), p| (min.min(p), max.max(p)))
 }
 
 /// The cells of a mask.

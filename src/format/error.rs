@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::voxel::{SparseVoxelsError, VoxelModelError};
 
 use super::MAX_FILE_BYTES;
-use super::{bcf::BcfError, csm::CsmError, vox::VoxError};
+use super::{bcf::BcfError, csm::CsmError, glb::GlbError, vox::VoxError};
 
 /// Why a file could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -136,4 +136,7 @@ pub enum FormatError {
     /// A `.vox` file was refused.
     #[error(transparent)]
     Vox(#[from] VoxError),
+    /// A `.glb` file was refused.
+    #[error(transparent)]
+    Glb(#[from] GlbError),
 }

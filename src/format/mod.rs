@@ -81,6 +81,15 @@ const FORMATS: &[Format] = &[
         encode: |contents| Ok(vox::encode(&contents.to_model()?)?),
         only_materials: false,
     },
+    Format {
+        extension: "glb",
+        decode: |bytes, options| {
+            let voxels = glb::decode(bytes, options.resolution, options.fill)?;
+            Ok(Contents::Sparse(voxels))
+        },
+        encode: |contents| Ok(glb::encode(&contents.to_model()?)?),
+        only_materials: false,
+    },
 ];
 
 /// Reads a file in the format that its extension names.
@@ -196,7 +205,7 @@ mod tests {
             let FormatError::UnknownExtension { known, .. } = error else {
                 panic!("{name}: {error}");
             };
-            assert_eq!(known, ["voxels", "csm", "bcf", "vox"]);
+            assert_eq!(known, ["voxels", "csm", "bcf", "vox", "glb"]);
         }
     }
 

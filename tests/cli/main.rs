@@ -205,8 +205,8 @@ fn an_output_that_cannot_be_written_is_refused_before_the_picture_is_read() {
     desk.file("file", b"");
     fs::create_dir(desk.path("folder.voxels")).unwrap();
     for (output, why) in [
-        ("out.obj", ".vox (out.obj)"),
-        ("out", ".vox (out)"),
+        ("out.obj", ".glb (out.obj)"),
+        ("out", ".glb (out)"),
         ("missing/out.voxels", "cannot write"),
         ("file/out.voxels", "cannot write"),
         ("folder.voxels", "cannot write"),

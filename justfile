@@ -23,6 +23,10 @@ test *arguments:
 bench *arguments:
     cargo bench {{ arguments }}
 
+# Feeds a reader random bytes for ten minutes; `just fuzz csm` (needs nightly Rust and cargo-fuzz)
+fuzz target:
+    cargo +nightly fuzz run {{ target }} -- -max_total_time=600 -rss_limit_mb=2048
+
 # Formats Rust; Python too, once ./check has made its tools
 fmt:
     cargo fmt

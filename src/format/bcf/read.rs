@@ -23,14 +23,23 @@ pub fn decode(bytes: &[u8]) -> Result<Octree, BcfError> {
         return Err(BcfError::Version { got: version });
     }
     let root = u64::from(u32::from_le_bytes([r0, r1, r2, r3]));
+    let tree = read(bytes, root)?;
+    if tree.depth > MAX_DEPTH {
+        return Err(BcfError::TooDeep { got: tree.depth });
+    }
+    // The depth has just been checked; this only joins the two.
+    Octree::from_root(tree.depth, tree.node).map_err(|_| BcfError::TooDeep { got: tree.depth })
+}
+
+/// The tree whose root a header puts at a place.
+fn read(bytes: &[u8], root: u64) -> Result<Tree, BcfError> {
     let mut reader = Reader {
         bytes,
-        read: HashMap::new(),
+        branches: HashMap::new(),
     };
-    let offset = reader.offset(root, Origin::Header)?;
-    let tree = reader.node(offset, 0)?;
-    // The depth was limited as the tree was read; this only joins the two.
-    Octree::from_root(tree.depth, tree.node).map_err(|_| BcfError::TooDeep { got: tree.depth })
+    let root = reader.offset(root, Origin::Header)?;
+    // The reader's own pointers end here: only what the file shares is shared from now on.
+    reader.node(root, 0)
 }
 
 /// A part of a file: its node, its depth as stored, and how many nodes lie within one another in it.
@@ -43,8 +52,8 @@ struct Tree {
 
 struct Reader<'a> {
     bytes: &'a [u8],
-    /// Nodes that have been read, by their place.
-    read: HashMap<usize, Tree>,
+    /// Branches that have been read, by their place. Leaves cost less to read again than to find here.
+    branches: HashMap<usize, Tree>,
 }
 
 impl Reader<'_> {
@@ -62,12 +71,6 @@ impl Reader<'_> {
 
     /// The node at a place, which lies in `around` others.
     fn node(&mut self, offset: usize, around: u32) -> Result<Tree, BcfError> {
-        if let Some(tree) = self.read.get(&offset) {
-            if around + tree.nesting > MAX_NESTING {
-                return Err(BcfError::Nesting { offset });
-            }
-            return Ok(tree.clone());
-        }
         // A loop ends here as well.
         if around >= MAX_NESTING {
             return Err(BcfError::Nesting { offset });
@@ -78,7 +81,7 @@ impl Reader<'_> {
             nesting: 1,
         };
         let [kind] = self.record(offset)?;
-        let tree = match kind {
+        Ok(match kind {
             0..=0x7f => leaf(kind),
             0x80..=0x8f => {
                 let [_, value] = self.record(offset)?;
@@ -97,20 +100,21 @@ impl Reader<'_> {
             0xa2 => self.branch::<33, 4>(offset, around)?,
             0xa3 => self.branch::<65, 8>(offset, around)?,
             got => return Err(BcfError::Type { offset, got }),
-        };
-        if tree.depth > MAX_DEPTH && around == 0 {
-            return Err(BcfError::TooDeep { got: tree.depth });
-        }
-        self.read.insert(offset, tree.clone());
-        Ok(tree)
+        })
     }
 
-    /// A branch of a node with eight pointers of `P` bytes, `N` bytes in all.
+    /// A branch with eight pointers of `P` bytes, `N` bytes in all; each is read once, however many lead to it.
     fn branch<const N: usize, const P: usize>(
         &mut self,
         offset: usize,
         around: u32,
     ) -> Result<Tree, BcfError> {
+        if let Some(tree) = self.branches.get(&offset) {
+            return match around + tree.nesting {
+                ..=MAX_NESTING => Ok(tree.clone()),
+                _ => Err(BcfError::Nesting { offset }),
+            };
+        }
         let record: [u8; N] = self.record(offset)?;
         let (pointers, _) = record.get(1..).unwrap_or_default().as_chunks::<P>();
         let mut children = [const { Node::EMPTY }; 8];
@@ -126,11 +130,13 @@ impl Reader<'_> {
             nesting = nesting.max(tree.nesting);
             *child = tree.node;
         }
-        Ok(Tree {
+        let tree = Tree {
             node: Node::new(children),
             depth: depth + 1,
             nesting: nesting + 1,
-        })
+        };
+        self.branches.insert(offset, tree.clone());
+        Ok(tree)
     }
 
     /// The bytes of a node.

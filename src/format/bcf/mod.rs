@@ -12,7 +12,7 @@ mod read;
 mod tests;
 mod write;
 
-pub use error::BcfError;
+pub use error::{BcfError, Origin};
 pub use read::decode;
 pub use write::encode;
 

@@ -1,3 +1,9 @@
+//! Tests of the `.bcf` format; those on Crossworld's own files are in `tests/crossworld`.
+
+mod layout;
+
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -60,23 +66,122 @@ fn a_loop_is_refused_not_followed() {
     assert_eq!(decode(&file(&root)), Err(BcfError::Nesting { offset: 12 }));
 }
 
-#[test]
-fn parts_that_are_shared_count_against_the_nesting_from_wherever_they_are_reached() {
-    // Sixty branches in a chain, each of whose octants is the next one, ending in a leaf: read bottom up or top down,
-    // 61 nodes lie within one another, and the tree is deeper than an octree may be.
-    let mut nodes = Vec::new();
-    for level in 0..60_u8 {
-        nodes.push(0xa1);
-        for _ in 0..8 {
-            nodes.extend((12 + 17 * (u16::from(level) + 1)).to_le_bytes());
-        }
-    }
-    nodes.push(3);
-    assert_eq!(decode(&file(&nodes)), Err(BcfError::TooDeep { got: 60 }));
+/// Branches of two-byte pointers behind byte `start`, each of whose octants is the next one and the last's `end`.
+fn chain(start: usize, branches: usize, end: usize) -> Vec<u8> {
+    let branch = |level| {
+        let next = if level == branches {
+            end
+        } else {
+            start + 17 * level
+        };
+        let pointer = u16::try_from(next).unwrap().to_le_bytes();
+        [&[0xa1][..], &pointer.repeat(8)].concat()
+    };
+    (1..=branches).flat_map(branch).collect()
 }
 
 #[test]
-fn a_tree_that_shares_its_parts_is_read_at_once_and_not_written_in_full() {
+fn nodes_lie_within_one_another_up_to_the_engines_limit() {
+    let leaf = [3].as_slice();
+    let octa = [0x90, 1, 2, 3, 4, 5, 6, 7, 8].as_slice();
+    for (branches, last, expected) in [
+        (16, leaf, Ok(16)),
+        (15, octa, Ok(16)),
+        (17, leaf, Err(BcfError::TooDeep { got: 17 })),
+        (16, octa, Err(BcfError::TooDeep { got: 17 })),
+        (63, leaf, Err(BcfError::TooDeep { got: 63 })),
+        (63, octa, Err(BcfError::TooDeep { got: 64 })),
+        (64, leaf, Err(BcfError::Nesting { offset: 1100 })),
+    ] {
+        let end = HEADER + 17 * branches;
+        let nodes = [&chain(HEADER, branches, end), last].concat();
+        assert_eq!(decode(&file(&nodes)).map(|octree| octree.depth()), expected);
+    }
+}
+
+#[test]
+fn parts_that_are_shared_count_against_the_limit_wherever_they_stand() {
+    // The root, a chain of forty branches at byte 29 that ends in a leaf, and one that ends in the first.
+    let shared_below = |branches| {
+        let second = 29 + 17 * 40 + 1;
+        let mut root = vec![0xa1];
+        for place in [29, second, 29, 29, 29, 29, 29, 29] {
+            root.extend(u16::try_from(place).unwrap().to_le_bytes());
+        }
+        let first = chain(29, 40, second - 1);
+        let nodes = [root, first, vec![3], chain(second, branches, 29)].concat();
+        decode(&file(&nodes))
+    };
+    assert_eq!(shared_below(22), Err(BcfError::TooDeep { got: 63 }));
+    assert_eq!(shared_below(23), Err(BcfError::Nesting { offset: 29 }));
+}
+
+#[test]
+fn parts_that_are_shared_in_the_file_are_shared_in_memory() {
+    let end = HEADER + 17 * 15;
+    let octa = [0x90, 1, 2, 3, 4, 5, 6, 7, 0].as_slice();
+    let octree = decode(&file(&[&chain(HEADER, 15, end), octa].concat())).unwrap();
+    assert_eq!(octree.len(), 7 * 8_u64.pow(15));
+    let Node::Branch(children) = octree.root() else {
+        panic!("all are branches");
+    };
+    let Node::Branch(octant) = &children[0] else {
+        panic!("all are branches");
+    };
+    assert_eq!(Arc::strong_count(octant), 8);
+}
+
+#[test]
+fn a_uniform_tree_keeps_the_depth_as_stored() {
+    let nodes = [&chain(HEADER, 2, 46), [0x80, 200].as_slice()].concat();
+    let expected = Octree::from_root(2, Node::Leaf(200)).unwrap();
+    assert_eq!(decode(&file(&nodes)), Ok(expected));
+}
+
+#[test]
+fn two_byte_pointers_are_written_up_to_the_last_file_that_they_can_address() {
+    // A branch takes 17 bytes, an octa 9, a leaf 1 or, from 128, 2: 65 536 in all.
+    let full = |levels| {
+        let octa = Node::octa([1, 2, 3, 4, 5, 6, 7, 8]);
+        (1..levels).fold(octa, |node, _| Node::new([0; 8].map(|_| node.clone())))
+    };
+    let [small, large] = [5, 200].map(Node::Leaf);
+    let four = [0; 4].map(|_| full(2)).into_iter();
+    let rest = Node::new(array(four.chain([0; 4].map(|_| small.clone()))));
+    let most = array(
+        [5, 4, 4, 4, 3, 1]
+            .map(full)
+            .into_iter()
+            .chain([rest, small.clone()]),
+    );
+    let file_with = |last: &Node| {
+        let leaves = [&large, &large, &large, &small, &small, last].map(Node::clone);
+        let children = [Node::new(most.clone()), full(1)].into_iter().chain(leaves);
+        let root = Node::new(array(children));
+        let octree = Octree::from_root(root.depth(), root).unwrap();
+        let bytes = encode(&octree).unwrap();
+        assert_eq!(decode(&bytes).unwrap(), octree);
+        bytes
+    };
+    assert_eq!(file_with(&small).len(), 1 << 16);
+    assert_eq!(file_with(&small)[HEADER], 0xa1);
+    assert_eq!(file_with(&large)[HEADER], 0xa2);
+}
+
+fn array(nodes: impl Iterator<Item = Node>) -> [Node; 8] {
+    nodes.collect::<Vec<_>>().try_into().unwrap()
+}
+
+#[test]
+fn a_file_cut_at_any_byte_is_refused() {
+    let bytes = encode(&shell(4)).unwrap();
+    for length in 0..bytes.len() {
+        assert!(decode(&bytes[..length]).is_err(), "{length}");
+    }
+}
+
+#[test]
+fn a_tree_that_shares_its_parts_is_not_written_in_full() {
     let mut node = Node::octa([1, 2, 3, 4, 5, 6, 7, 8]);
     for _ in 1..16 {
         node = Node::new([0; 8].map(|_| node.clone()));
@@ -98,6 +203,17 @@ proptest! {
         let octree = Octree::from_root(node.depth(), node).unwrap();
         let bytes = encode(&octree).unwrap();
         prop_assert_eq!(decode(&bytes).unwrap(), octree);
+    }
+
+    #[test]
+    fn a_tree_reads_the_same_however_its_file_is_laid_out(
+        node in any_node(),
+        choices in prop::collection::vec(any::<u8>(), 1..200),
+    ) {
+        let bytes = layout::lay_out(&node, &choices);
+        let octree = decode(&bytes).unwrap();
+        prop_assert_eq!(octree.depth(), node.depth());
+        prop_assert_eq!(octree.root(), &node);
     }
 
     #[test]

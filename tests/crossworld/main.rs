@@ -5,13 +5,24 @@
     reason = "in a test a failed unwrap is the message"
 )]
 
+mod cost;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crossworld_trellis::format::{bcf, csm, dump, vox};
 use crossworld_trellis::voxel::Octree;
 use serde_json::Value;
+
+use cost::{Cost, measured};
+
+/// Most that a broken file may cost.
+const LIMIT: Cost = Cost {
+    time: Duration::from_millis(50),
+    memory: 64 << 20,
+};
 
 type Decode = fn(&[u8]) -> Result<Octree, String>;
 
@@ -127,7 +138,7 @@ fn broken_files_end_in_an_error_or_in_what_the_engine_reads() {
         let (_, ending) = file.rsplit_once('.').unwrap();
         let decode = READERS.iter().find(|(name, _)| *name == ending).unwrap().1;
         let bytes = fs::read(golden("hostile").join(&file)).unwrap();
-        let read = decode(&bytes);
+        let read = read_within_limit(&file, &bytes, decode);
         let outcome = case["outcome"].as_str().unwrap();
         match &read {
             Ok(octree) => {
@@ -159,4 +170,32 @@ fn broken_files_end_in_an_error_or_in_what_the_engine_reads() {
         outcomes[&true] >= 10 && outcomes[&false] >= 40,
         "{outcomes:?}"
     );
+}
+
+#[test]
+fn a_bomb_that_an_octree_can_hold_is_read_but_not_spelt_out() {
+    // All eight pointers of each branch lead to the next: 8^16 leaves.
+    let mut bytes = b"1FCB\x01\0\0\0\x0c\0\0\0".to_vec();
+    for level in 1..16 {
+        let next = 12 + 17 * level;
+        bytes.push(0xa1);
+        bytes.extend(u16::to_le_bytes(next).repeat(8));
+    }
+    bytes.extend([0x90, 1, 2, 3, 4, 5, 6, 7, 8]);
+    let (_, decode) = READERS[1];
+    let octree = read_within_limit("bomb", &bytes, decode).unwrap();
+    assert_eq!(octree.len(), 1 << 48);
+    let (refused, cost) = measured(|| {
+        let dumped = dump::write(&octree, &mut Vec::new());
+        [dumped.is_err(), bcf::encode(&octree).is_err()]
+    });
+    assert_eq!(refused, [true; 2]);
+    assert!(cost.time < LIMIT.time && cost.memory < LIMIT.memory);
+}
+
+fn read_within_limit(file: &str, bytes: &[u8], decode: Decode) -> Result<Octree, String> {
+    let (read, cost) = measured(|| decode(bytes));
+    assert!(cost.time < LIMIT.time, "{file}: {cost:?}");
+    assert!(cost.memory < LIMIT.memory, "{file}: {cost:?}");
+    read
 }

@@ -66,6 +66,11 @@ impl<T: Copy + Default> Bricks<T> {
         &self.list
     }
 
+    /// All bricks, to change their values.
+    pub(super) fn list_mut(&mut self) -> &mut [Brick<T>] {
+        &mut self.list
+    }
+
     /// How many cells have a value.
     pub(super) fn count(&self) -> u64 {
         let of_brick = |brick: &Brick<T>| u64::from(brick.mask.count_ones());

@@ -5,13 +5,13 @@
 
 use glam::U16Vec3;
 
-use super::bricks::{Bricks, EDGE, cell_at, place_of};
+use super::bricks::{Bricks, EDGE, place_of};
 
 /// Cells of a brick with x = 0, y = 0 and z = 0.
 const LOW: [u64; 3] = [0x1111_1111_1111_1111, 0x000f_000f_000f_000f, 0xffff];
 
 /// How far apart neighbours along each axis lie in a mask.
-const STEP: [u32; 3] = [1, 4, 16];
+pub(super) const STEP: [u8; 3] = [1, 4, 16];
 
 /// How far apart the lowest and the highest layer of each axis lie.
 const ACROSS: [u32; 3] = [3, 12, 48];
@@ -170,11 +170,4 @@ fn bounds<T: Copy + Default>(bricks: &Bricks<T>) -> (U16Vec3, U16Vec3) {
     let mut positions = bricks.list().iter().map(|b| U16Vec3::from(b.position));
     let first = positions.next().unwrap_or_default();
     positions.fold((first, first), |(min, max), p| (min.min(p), max.max(p)))
-}
-
-/// The cells of a mask.
-pub(super) fn cells_of(position: [u16; 3], mask: u64) -> impl Iterator<Item = [u16; 3]> {
-    (0..64)
-        .filter(move |place| mask >> place & 1 == 1)
-        .map(move |place| cell_at(position, place))
 }

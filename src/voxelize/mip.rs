@@ -5,7 +5,7 @@
 
 use glam::{Vec2, Vec4};
 
-use super::color::{linear, steps};
+use super::color::{linear_bytes, steps};
 use super::{Filter, Texture, Wrap};
 use crate::picture::Picture;
 
@@ -60,26 +60,43 @@ impl Chain {
 
     /// The last level, halved.
     fn halved(&self, width: u32, height: u32) -> Level {
-        let last = self.levels.len();
-        let (columns, rows) = (taps(width), taps(height));
-        let mut pixels = Vec::with_capacity(columns.len() * rows.len());
-        for row in &rows {
-            for column in &columns {
-                let mut sum = Vec4::ZERO;
-                for &(y, part_y) in row {
-                    for &(x, part_x) in column {
-                        if part_x * part_y > 0.0 {
-                            sum += self.pixel(last, x, y) * (part_x * part_y);
-                        }
-                    }
-                }
-                pixels.push(sum.to_array().map(steps));
+        let columns = taps(width);
+        let mut pixels = Vec::new();
+        let mut sum = vec![Vec4::ZERO; width as usize];
+        for row in taps(height) {
+            sum.fill(Vec4::ZERO);
+            for (y, part) in row.into_iter().filter(|&(_, part)| part > 0.0) {
+                self.add_row(y, part, &mut sum);
             }
+            let mean = |column: &[(usize, f32); 3]| -> Vec4 {
+                let parts = column
+                    .iter()
+                    .filter_map(|&(x, part)| Some(*sum.get(x)? * part));
+                parts.sum()
+            };
+            pixels.extend(columns.iter().map(|c| mean(c).to_array().map(steps)));
         }
         Level {
             width: (width / 2).max(1),
             height: (height / 2).max(1),
             pixels,
+        }
+    }
+
+    /// Adds a part of a row of the last level.
+    fn add_row(&self, y: usize, part: f32, sum: &mut [Vec4]) {
+        let row = y * sum.len()..(y + 1) * sum.len();
+        if let Some(level) = self.levels.last() {
+            let pixels = level.pixels.get(row).unwrap_or_default();
+            for (sum, pixel) in sum.iter_mut().zip(pixels) {
+                *sum += wide(*pixel) * part;
+            }
+            return;
+        }
+        let pixels = self.picture.pixels().get(row).unwrap_or_default();
+        let decode = Decoder::new(self.content);
+        for (sum, &pixel) in sum.iter_mut().zip(pixels) {
+            *sum += decode.pixel(pixel) * part;
         }
     }
 
@@ -95,22 +112,11 @@ impl Chain {
         if let Some(level) = level.checked_sub(1).and_then(|l| self.levels.get(l)) {
             let place = y as usize * level.width as usize + x as usize;
             let pixel = level.pixels.get(place).copied().unwrap_or_default();
-            return Vec4::from(pixel.map(f32::from)) / 65535.0;
+            return wide(pixel);
         }
         let place = y as usize * self.picture.width() as usize + x as usize;
-        let pixel = self
-            .picture
-            .pixels()
-            .get(place)
-            .copied()
-            .unwrap_or_default();
-        let [r, g, b, a] = pixel;
-        let color = || Vec4::new(linear(r), linear(g), linear(b), 1.0);
-        match self.content {
-            Content::Color => color() * (f32::from(a) / 255.0),
-            Content::OpaqueColor => color(),
-            Content::Numbers => Vec4::from(pixel.map(f32::from)) / 255.0,
-        }
+        let pixel = self.picture.pixels().get(place);
+        Decoder::new(self.content).pixel(pixel.copied().unwrap_or_default())
     }
 
     /// The texture at a place, from a level or the last there is: linear and multiplied by alpha.
@@ -138,8 +144,37 @@ impl Chain {
     }
 }
 
+/// Bytes to linear numbers multiplied by alpha.
+struct Decoder {
+    content: Content,
+    table: &'static [f32; 256],
+}
+
+impl Decoder {
+    fn new(content: Content) -> Self {
+        let table = linear_bytes();
+        Self { content, table }
+    }
+
+    fn pixel(&self, pixel: [u8; 4]) -> Vec4 {
+        let linear = |byte: u8| self.table.get(usize::from(byte)).copied().unwrap_or(1.0);
+        let [r, g, b, a] = pixel;
+        match self.content {
+            Content::Numbers => Vec4::from(pixel.map(f32::from)) / 255.0,
+            Content::OpaqueColor => Vec4::new(linear(r), linear(g), linear(b), 1.0),
+            Content::Color => {
+                Vec4::new(linear(r), linear(g), linear(b), 1.0) * (f32::from(a) / 255.0)
+            }
+        }
+    }
+}
+
+fn wide(pixel: [u16; 4]) -> Vec4 {
+    Vec4::from(pixel.map(f32::from)) / 65535.0
+}
+
 /// Which pixels of a row go into each pixel of the halved row, and their parts.
-fn taps(edge: u32) -> Vec<[(u32, f32); 3]> {
+fn taps(edge: u32) -> Vec<[(usize, f32); 3]> {
     if edge == 1 {
         return vec![[(0, 1.0), (0, 0.0), (0, 0.0)]];
     }
@@ -147,18 +182,14 @@ fn taps(edge: u32) -> Vec<[(u32, f32); 3]> {
     let span = edge as f32;
     (0..half)
         .map(|pixel| {
-            let parts = if edge.is_multiple_of(2) {
+            let [first, second, third] = if edge.is_multiple_of(2) {
                 [0.5, 0.5, 0.0]
             } else {
                 // Each covers 2 + 1/half pixels; the first and the last of its three are shared.
                 [(half - pixel) as f32, half as f32, (pixel + 1) as f32].map(|part| part / span)
             };
-            let [first, second, third] = parts;
-            [
-                (2 * pixel, first),
-                (2 * pixel + 1, second),
-                (2 * pixel + 2, third),
-            ]
+            let place = 2 * pixel as usize;
+            [(place, first), (place + 1, second), (place + 2, third)]
         })
         .collect()
 }

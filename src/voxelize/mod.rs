@@ -62,8 +62,8 @@ pub fn voxelize(
     let mut shades = nearest.map(|cell, nearest| shader.shade(nearest.triangle, cell));
     match fill {
         Fill::Shell => {}
-        Fill::Behind => fill::fill(&mut shades, grid, &surface::cells_in_front(mesh, grid))?,
-        Fill::Enclosed => fill::fill(&mut shades, grid, &[])?,
+        Fill::Behind => fill::fill(&mut shades, &surface::cells_in_front(mesh, grid))?,
+        Fill::Enclosed => fill::fill(&mut shades, &[])?,
     }
     let (coords, colors) = shades.into_morton_order();
     let (rgba, finishes) = colors.into_iter().map(|s| (s.rgba, s.finish)).unzip();

@@ -3,7 +3,6 @@
 use glam::{DQuat, DVec3, IVec3, Vec3};
 use proptest::prelude::*;
 
-use super::bricks::Bricks;
 use super::overlap::CellTriangle;
 use super::*;
 use crate::picture::Picture;
@@ -494,9 +493,4 @@ fn extreme_units_do_not_matter() {
             expected.len()
         );
     }
-}
-
-#[test]
-fn bricks_of_the_largest_grid_cost_little_until_they_are_used() {
-    assert_eq!(Bricks::<u64>::new(1024).count(), 0);
 }

@@ -32,7 +32,7 @@ pub use schedule::TrellisSystems;
 /// What most programs need: `use crossworld_trellis::prelude::*`.
 pub mod prelude {
     pub use crate::picture::Picture;
-    pub use crate::voxel::{SparseVoxels, VoxelModel};
+    pub use crate::voxel::{SparseVoxels, VoxelModel, VoxelWorld};
     #[cfg(feature = "bevy")]
     pub use crate::{
         TrellisPlugin, TrellisSystems,

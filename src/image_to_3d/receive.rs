@@ -5,7 +5,7 @@ use bevy::prelude::*;
 use crate::backend::{Progress, Stage};
 use crate::generation::Event as News;
 use crate::voxel::VoxelModel;
-use crate::world::{Ghost, ModelReady, VoxelModel3d, VoxelSize};
+use crate::world::{ChunkGrid, Ghost, ModelReady, VoxelModel3d, VoxelSize};
 
 use super::collect::fail;
 use super::generation::{
@@ -72,6 +72,10 @@ pub(super) fn receive_news(
             }
             News::Finished { model, .. } => {
                 generation.status = GenerationStatus::Meshing;
+                // A preview that does not stand yet would only hold up the result.
+                if let Some(ghost) = generation.ghost {
+                    commands.entity(ghost).try_remove::<ChunkGrid>();
+                }
                 commands
                     .entity(entity)
                     .try_insert(VoxelModel3d(models.add(model)));

@@ -21,7 +21,7 @@ pub use buffers::{ChunkMesh, MeshBuffers};
 pub use mesher::{ChunkMesher, Detail};
 
 /// The chunks a face of a chunk can look at: -x, +x, -y, +y, -z, +z.
-const NEIGHBORS: [glam::IVec3; 6] = [
+pub(crate) const NEIGHBORS: [glam::IVec3; 6] = [
     glam::IVec3::NEG_X,
     glam::IVec3::X,
     glam::IVec3::NEG_Y,

@@ -1,19 +1,19 @@
-//! [`Chunk`]: the entities that show a model.
+//! [`Chunk`]: the entities that show a model or a world.
 
 use bevy::prelude::*;
 
 use crate::voxel::ChunkKey;
 
-/// One chunk of a model's grid, a child of the entity with the [`super::VoxelModel3d`]. A chunk with translucent
-/// voxels has two such entities, one for them and one for the rest.
+/// One chunk, a child of the entity with the [`super::VoxelModel3d`] or the [`VoxelWorld`](crate::voxel::VoxelWorld).
+/// A chunk with translucent voxels has two such entities, one for them and one for the rest.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
 #[require(Transform, Visibility)]
 pub struct Chunk {
-    /// The chunk's place in the model's grid.
+    /// The chunk's place: in a model's grid, or counted from a world's origin.
     pub key: ChunkKey,
 }
 
-/// Transform of a chunk below its model: from the chunk's cells to metres around the model's origin.
+/// Transform of a chunk below its parent: from the chunk's cells to metres around the origin, a cell of the grid.
 pub(super) fn chunk_transform(key: ChunkKey, origin: Vec3, voxel_size: f32) -> Transform {
     let min = key.min_cell().as_vec3() - origin;
     Transform::from_translation(min * voxel_size).with_scale(Vec3::splat(voxel_size))

@@ -24,11 +24,11 @@ impl Default for Ghost {
     }
 }
 
-/// The material of a model's opaque voxels and that of its translucent ones.
-#[derive(Clone, Debug)]
+/// The material of opaque voxels and that of translucent ones.
+#[derive(Clone, Debug, Default)]
 pub(super) struct ModelMaterials {
-    pub(super) opaque: Handle<StandardMaterial>,
-    pub(super) translucent: Handle<StandardMaterial>,
+    opaque: Handle<StandardMaterial>,
+    translucent: Handle<StandardMaterial>,
 }
 
 impl ModelMaterials {
@@ -72,6 +72,16 @@ impl ModelMaterials {
                 translucent: materials.add(blended),
             },
         }
+    }
+
+    /// The material of a chunk's first part, the opaque one, or its second.
+    pub(super) fn of_part(&self, part: usize) -> MeshMaterial3d<StandardMaterial> {
+        let material = if part == 0 {
+            &self.opaque
+        } else {
+            &self.translucent
+        };
+        MeshMaterial3d(material.clone())
     }
 }
 

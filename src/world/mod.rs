@@ -1,18 +1,25 @@
-//! Voxel models as entities: meshing off the main thread, chunk entities, materials.
+//! Voxels as entities: meshing off the main thread, chunk entities, materials, levels of detail.
 //!
-//! Put a [`VoxelModel3d`] on an entity and it gets one child per chunk with mesh and material, anew whenever the
-//! model changes; [`ModelReady`] tells when they stand. World units are metres: one voxel is [`VoxelSize`] wide, and
-//! the model's origin (the centre of its bottom face) lies at the entity's transform. A frame makes
-//! chunk entities for no longer than [`MeshingSettings::frame_budget`], and at least one. Where models come from is the matter of `image_to_3d`.
+//! An entity with a [`VoxelModel3d`] or a [`VoxelWorld`](crate::voxel::VoxelWorld) gets one child per chunk with mesh and
+//! material; whenever the voxels change, the chunks that look different are made anew. [`ModelReady`] and [`WorldReady`]
+//! tell when they stand. World units are metres: one voxel is [`VoxelSize`] wide, and a model's origin (the centre of its
+//! bottom face) or a world's lies at the entity's transform. A frame makes chunk entities for no longer than
+//! [`MeshingSettings::frame_budget`], and at least one. Where models come from is the matter of `image_to_3d`.
 
 mod chunk;
+mod detail;
+mod grid;
 mod material;
 mod model;
 mod plugin;
 mod publish;
 mod remesh;
+mod scene;
+mod stale;
 
 pub use chunk::Chunk;
+pub use detail::LevelOfDetail;
+pub(crate) use grid::ChunkGrid;
 pub use material::Ghost;
-pub use model::{MeshingSettings, ModelReady, VoxelModel3d, VoxelSize};
+pub use model::{MeshingSettings, ModelReady, VoxelModel3d, VoxelSize, WorldReady};
 pub use plugin::VoxelModelPlugin;

@@ -1,4 +1,4 @@
-//! Components and settings of a voxel model that is shown.
+//! Components, events and settings of voxels that are shown.
 
 use std::time::Duration;
 
@@ -6,10 +6,12 @@ use bevy::prelude::*;
 
 use crate::voxel::VoxelModel;
 
+use super::grid::ChunkGrid;
+
 /// Shows a voxel model on this entity. The model's origin, the centre of its bottom face, lies at the entity's
 /// transform; its front faces +Z.
 #[derive(Component, Clone, Debug, Deref, PartialEq, Eq)]
-#[require(Transform, Visibility, VoxelSize)]
+#[require(Transform, Visibility, VoxelSize, ChunkGrid)]
 pub struct VoxelModel3d(pub Handle<VoxelModel>);
 
 /// Edge of a voxel in metres.
@@ -36,7 +38,20 @@ pub struct ModelReady {
     pub entities: usize,
 }
 
-/// How models become meshes.
+/// All chunks of a world stand as its voxels and the cameras want them. Triggered on the entity with the
+/// [`VoxelWorld`](crate::voxel::VoxelWorld), again after every change, or after several that followed each other at
+/// once.
+#[derive(EntityEvent, Clone, Copy, Debug)]
+pub struct WorldReady {
+    /// The entity that shows the world.
+    pub entity: Entity,
+    /// Number of chunks that have faces.
+    pub chunks: usize,
+    /// Rectangles of all chunks.
+    pub quads: usize,
+}
+
+/// How models and worlds become meshes.
 #[derive(Resource, Clone, Copy, Debug)]
 pub struct MeshingSettings {
     /// Longest time a frame spends on turning finished meshes into entities. At least one chunk is done a frame.

@@ -3,31 +3,38 @@
 use bevy::prelude::*;
 
 use crate::schedule::TrellisSystems;
-use crate::voxel::VoxelModel;
+use crate::voxel::{VoxelModel, VoxelWorld};
 
-use super::MeshingSettings;
-use super::publish::{publish_chunks, take_meshes};
-use super::remesh::{start_meshing, take_down};
+use super::detail::look_around;
+use super::publish::take_meshes;
+use super::remesh::{show_models, show_worlds, start_meshing, take_down};
+use super::{ChunkGrid, LevelOfDetail, MeshingSettings, VoxelModel3d, VoxelSize};
 
-/// Shows entities with a [`super::VoxelModel3d`].
+/// Shows entities with a [`VoxelModel3d`] or a [`VoxelWorld`].
 pub struct VoxelModelPlugin;
 
 impl Plugin for VoxelModelPlugin {
     fn build(&self, app: &mut App) {
         app.init_asset::<VoxelModel>()
-            .add_observer(take_down)
+            .register_required_components::<VoxelWorld, Transform>()
+            .register_required_components::<VoxelWorld, Visibility>()
+            .register_required_components::<VoxelWorld, VoxelSize>()
+            .register_required_components::<VoxelWorld, ChunkGrid>()
+            .add_observer(take_down::<VoxelModel3d>)
+            .add_observer(take_down::<VoxelWorld>)
             .init_resource::<MeshingSettings>()
+            .init_resource::<LevelOfDetail>()
             .configure_sets(
                 Update,
                 (TrellisSystems::Mesh, TrellisSystems::Publish).chain(),
             )
-            .add_systems(Update, start_meshing.in_set(TrellisSystems::Mesh))
             .add_systems(
                 Update,
-                (take_meshes, publish_chunks)
+                (show_models, show_worlds, look_around, start_meshing)
                     .chain()
-                    .in_set(TrellisSystems::Publish),
-            );
+                    .in_set(TrellisSystems::Mesh),
+            )
+            .add_systems(Update, take_meshes.in_set(TrellisSystems::Publish));
     }
 
     fn finish(&self, app: &mut App) {

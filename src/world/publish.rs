@@ -1,127 +1,185 @@
-//! Turning finished meshes into chunk entities, a little each frame.
+//! Finished meshes become chunk entities, a little each frame.
 
 use std::time::Instant;
 
 use bevy::prelude::*;
-use bevy::tasks::futures::check_ready;
+
+use crate::voxel::{ChunkKey, VoxelWorld};
 
 use super::chunk::chunk_transform;
+use super::grid::{ChunkGrid, Due, Totals};
 use super::material::ModelMaterials;
-use super::remesh::{MeshedChunk, MeshedModel, Meshing};
-use super::{Chunk, Ghost, MeshingSettings, ModelReady, VoxelSize};
+use super::remesh::MeshedChunk;
+use super::{Chunk, MeshingSettings, ModelReady, VoxelSize, WorldReady};
 
-/// A model whose chunks are being put into the world.
-#[derive(Component)]
-pub(super) struct Publishing {
-    rest: std::vec::IntoIter<MeshedChunk>,
-    materials: ModelMaterials,
-    origin: Vec3,
-    /// Chunks of the version before.
-    replaced: Vec<Entity>,
-    so_far: Count,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Count {
-    chunks: usize,
-    quads: usize,
-    entities: usize,
-}
-
-/// Takes finished meshes from their tasks. The chunks they replace stay until all new ones stand.
+/// Takes finished meshes from their tasks and has them published.
 pub(super) fn take_meshes(
     mut commands: Commands,
-    mut images: ResMut<Assets<Image>>,
-    mut materials: ResMut<Assets<StandardMaterial>>,
-    mut meshing: Query<(Entity, &mut Meshing, Option<&Ghost>, Option<&Children>)>,
-    chunks: Query<(), With<Chunk>>,
+    mut grids: Query<(Entity, &mut ChunkGrid)>,
+    mut turn: Local<usize>,
 ) {
-    for (entity, mut meshing, ghost, children) in &mut meshing {
-        let Some(MeshedModel {
-            model,
-            chunks: meshed,
-        }) = check_ready(&mut meshing.0)
-        else {
-            continue;
-        };
-        let children = children.into_iter().flatten().copied();
-        let publishing = Publishing {
-            rest: meshed.into_iter(),
-            materials: ModelMaterials::new(model.palette(), ghost, &mut images, &mut materials),
-            origin: model.origin(),
-            replaced: children.filter(|&child| chunks.contains(child)).collect(),
-            so_far: Count::default(),
-        };
-        commands
-            .entity(entity)
-            .try_remove::<Meshing>()
-            .try_insert(publishing);
+    let due = grids
+        .iter_mut()
+        .filter_map(|(entity, mut grid)| grid.take_meshes().then_some(entity));
+    let mut due: Vec<Entity> = due.collect();
+    if due.is_empty() {
+        return;
+    }
+    // Where the budget is short, each grid comes first in its turn.
+    *turn = (*turn + 1) % due.len();
+    due.rotate_left(*turn);
+    // A command, since only with the whole world in hand the time it takes can be measured.
+    commands.queue(move |world: &mut World| publish(world, &due));
+}
+
+/// Spawns and changes chunk entities until the frame's budget is used up.
+fn publish(world: &mut World, due: &[Entity]) {
+    let started = Instant::now();
+    let budget = world
+        .get_resource::<MeshingSettings>()
+        .copied()
+        .unwrap_or_default()
+        .frame_budget;
+    for &entity in due {
+        // Whatever is done here may be observed by somebody who takes the grid away.
+        while let Some(mut grid) = world.get_mut::<ChunkGrid>(entity) {
+            match grid.next_due() {
+                Due::Publish(chunk, parts) => {
+                    publish_chunk(world, entity, chunk, parts);
+                    if started.elapsed() >= budget {
+                        return;
+                    }
+                }
+                Due::Restyle(chunks) => restyle(world, entity, &chunks),
+                Due::Settled(totals) => tell(world, entity, totals),
+                Due::Nothing => break,
+            }
+        }
     }
 }
 
-/// Spawns chunk entities until the frame's budget is used up.
-pub(super) fn publish_chunks(
-    mut commands: Commands,
-    settings: Res<MeshingSettings>,
-    mut meshes: ResMut<Assets<Mesh>>,
-    mut publishing: Query<(Entity, &mut Publishing, &VoxelSize)>,
+/// How the parts of a chunk look and where they stand.
+struct Style {
+    transform: Transform,
+    materials: ModelMaterials,
+}
+
+impl Style {
+    fn of(world: &World, parent: Entity, key: ChunkKey, materials: ModelMaterials) -> Self {
+        let origin = world.get::<ChunkGrid>(parent).map(ChunkGrid::origin);
+        let voxel_size = world.get::<VoxelSize>(parent).copied();
+        Self {
+            transform: chunk_transform(
+                key,
+                origin.unwrap_or_default(),
+                voxel_size.unwrap_or_default().0,
+            ),
+            materials,
+        }
+    }
+
+    /// Moves and paints an entity that shows a part, if it does not look so already.
+    fn put_on(&self, part: usize, mut entity: EntityWorldMut) {
+        if entity.get::<Transform>() != Some(&self.transform) {
+            entity.insert(self.transform);
+        }
+        let material = self.materials.of_part(part);
+        if entity.get::<MeshMaterial3d<StandardMaterial>>() != Some(&material) {
+            entity.insert(material);
+        }
+    }
+}
+
+/// Brings the entities of a chunk up to date.
+fn publish_chunk(
+    world: &mut World,
+    parent: Entity,
+    chunk: MeshedChunk,
+    mut parts: [Option<Entity>; 2],
 ) {
-    let started = Instant::now();
-    for (entity, mut publishing, voxel_size) in &mut publishing {
-        while let Some(chunk) = publishing.rest.next() {
-            publishing.spawn(entity, chunk, voxel_size.0, &mut commands, &mut meshes);
-            if started.elapsed() >= settings.frame_budget {
-                return;
+    let key = chunk.key;
+    let style = Style::of(world, parent, key, chunk.materials);
+    for (part, (shown_by, mesh)) in parts.iter_mut().zip(chunk.meshes).enumerate() {
+        // A game may have despawned it.
+        let handle = shown_by.and_then(|entity| world.get::<Mesh3d>(entity).cloned());
+        match (mesh, *shown_by, handle) {
+            (Some(mesh), Some(entity), Some(handle)) => {
+                if let Some(mut meshes) = world.get_resource_mut::<Assets<Mesh>>() {
+                    // The handle keeps its place from being taken by another mesh.
+                    let _ = meshes.insert(&handle.0, mesh);
+                }
+                if let Ok(entity) = world.get_entity_mut(entity) {
+                    style.put_on(part, entity);
+                }
+            }
+            (Some(mesh), ..) => *shown_by = spawn(world, parent, key, mesh, &style, part),
+            (None, Some(entity), _) => {
+                *shown_by = None;
+                let _ = world.try_despawn(entity);
+            }
+            (None, None, _) => {}
+        }
+    }
+    if let Some(mut grid) = world.get_mut::<ChunkGrid>(parent) {
+        grid.set_parts(key, parts);
+    }
+}
+
+/// A new entity for a part of a chunk, unless its parent has gone.
+fn spawn(
+    world: &mut World,
+    parent: Entity,
+    key: ChunkKey,
+    mesh: Mesh,
+    style: &Style,
+    part: usize,
+) -> Option<Entity> {
+    world.get_entity(parent).ok()?;
+    let mesh = world.get_resource_mut::<Assets<Mesh>>()?.add(mesh);
+    let chunk = (
+        Chunk { key },
+        Mesh3d(mesh),
+        style.materials.of_part(part),
+        style.transform,
+        ChildOf(parent),
+    );
+    Some(world.spawn(chunk).id())
+}
+
+/// Moves and paints the entities of all chunks.
+fn restyle(world: &mut World, parent: Entity, chunks: &[(ChunkKey, [Option<Entity>; 2])]) {
+    let Some(materials) = world.get::<ChunkGrid>(parent).map(ChunkGrid::materials) else {
+        return;
+    };
+    for &(key, parts) in chunks {
+        let style = Style::of(world, parent, key, materials.clone());
+        for (part, entity) in parts.into_iter().enumerate() {
+            if let Some(Ok(entity)) = entity.map(|entity| world.get_entity_mut(entity)) {
+                style.put_on(part, entity);
             }
         }
-        let Count {
-            chunks,
-            quads,
-            entities,
-        } = publishing.so_far;
-        for &chunk in &publishing.replaced {
-            commands.entity(chunk).try_despawn();
-        }
-        commands.entity(entity).try_remove::<Publishing>();
-        commands.trigger(ModelReady {
+    }
+}
+
+/// Tells that all chunks stand.
+fn tell(world: &mut World, entity: Entity, totals: Totals) {
+    let Totals {
+        chunks,
+        quads,
+        parts,
+    } = totals;
+    if world.get::<VoxelWorld>(entity).is_some() {
+        world.trigger(WorldReady {
             entity,
             chunks,
             quads,
-            entities: entities + 1,
         });
-    }
-}
-
-impl Publishing {
-    fn spawn(
-        &mut self,
-        parent: Entity,
-        chunk: MeshedChunk,
-        voxel_size: f32,
-        commands: &mut Commands,
-        meshes: &mut Assets<Mesh>,
-    ) {
-        let parts = [
-            (chunk.opaque, &self.materials.opaque),
-            (chunk.translucent, &self.materials.translucent),
-        ];
-        for (mesh, material) in parts {
-            let Some(mesh) = mesh else { continue };
-            let chunk = (
-                Chunk { key: chunk.key },
-                Mesh3d(meshes.add(mesh)),
-                MeshMaterial3d(material.clone()),
-                chunk_transform(chunk.key, self.origin, voxel_size),
-            );
-            // The model may be despawned before this is applied; a chunk without it must not be left behind.
-            commands
-                .entity(parent)
-                .queue_silenced(move |mut parent: EntityWorldMut| {
-                    parent.with_child(chunk);
-                });
-            self.so_far.entities += 1;
-        }
-        self.so_far.chunks += 1;
-        self.so_far.quads += chunk.quads;
+    } else {
+        world.trigger(ModelReady {
+            entity,
+            chunks,
+            quads,
+            entities: parts + 1,
+        });
     }
 }

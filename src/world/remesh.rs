@@ -1,51 +1,79 @@
-//! Turning models into meshes on the task pool.
+//! What entities show is noted, and its stale chunks become meshes on the task pool.
 
 use bevy::asset::{AssetEvent, RenderAssetUsages};
+use bevy::ecs::system::SystemParam;
+use bevy::math::bounding::Aabb3d;
 use bevy::mesh::{Indices, PrimitiveTopology};
 use bevy::platform::collections::HashSet;
 use bevy::prelude::*;
-use bevy::tasks::{AsyncComputeTaskPool, Task};
 
-use crate::meshing::{MeshBuffers, mesh_model};
-use crate::voxel::{ChunkKey, VoxelModel};
+use crate::meshing::{ChunkMesher, Detail, MeshBuffers};
+use crate::voxel::{ChunkKey, Node, VoxelModel, VoxelWorld};
 
-use super::publish::Publishing;
+use super::grid::ChunkGrid;
+use super::material::ModelMaterials;
+use super::scene::Scene;
+use super::stale::chunk_node;
 use super::{Chunk, Ghost, VoxelModel3d, VoxelSize};
 
-/// A model's meshes, being made. Removing it, or putting a newer one in its place, drops the work.
-#[derive(Component)]
-pub(super) struct Meshing(pub(super) Task<MeshedModel>);
-
-/// A model and its meshes, all of one version.
-pub(super) struct MeshedModel {
-    pub(super) model: VoxelModel,
-    pub(super) chunks: Vec<MeshedChunk>,
+/// Chunks that are meshed by one task.
+pub(super) struct Batch {
+    pub(super) scene: Scene,
+    pub(super) materials: ModelMaterials,
+    pub(super) chunks: Vec<(ChunkKey, Detail)>,
 }
 
 /// One chunk, ready for the renderer.
 pub(super) struct MeshedChunk {
     pub(super) key: ChunkKey,
-    pub(super) opaque: Option<Mesh>,
-    pub(super) translucent: Option<Mesh>,
-    pub(super) quads: usize,
+    /// Its opaque and its translucent part.
+    pub(super) meshes: [Option<Mesh>; 2],
+    pub(super) quads: [usize; 2],
+    /// Those of the palette it was meshed with.
+    pub(super) materials: ModelMaterials,
+    /// Whether it holds no voxels at all.
+    pub(super) is_empty: bool,
 }
 
-/// The model for which meshing was last started.
-#[derive(Component)]
-pub(super) struct MeshedFrom(AssetId<VoxelModel>);
+/// Where materials are made.
+#[derive(SystemParam)]
+pub(super) struct Paint<'w> {
+    images: ResMut<'w, Assets<Image>>,
+    materials: ResMut<'w, Assets<StandardMaterial>>,
+}
 
-/// Starts meshing where a model is new, replaced or changed, or is to look different.
-pub(super) fn start_meshing(
-    mut commands: Commands,
+impl Paint<'_> {
+    /// Lets a grid show a scene, in materials of its own if those it has do not fit.
+    fn show(&mut self, grid: &mut ChunkGrid, scene: Scene, ghost: Option<Ref<Ghost>>) {
+        let is_new_ghost = ghost.as_ref().is_some_and(|ghost| ghost.is_changed());
+        if is_new_ghost || !grid.is_painted_in(&scene.palette) {
+            let ghost = ghost.as_deref();
+            let (images, materials) = (&mut *self.images, &mut *self.materials);
+            grid.paint(ModelMaterials::new(
+                &scene.palette,
+                ghost,
+                images,
+                materials,
+            ));
+        }
+        grid.show(scene);
+    }
+}
+
+/// Notes models that are new, replaced or changed, or are to look different.
+pub(super) fn show_models(
+    mut paint: Paint,
     models: Res<Assets<VoxelModel>>,
     mut changes: MessageReader<AssetEvent<VoxelModel>>,
-    shown: Query<(
-        Entity,
-        Ref<VoxelModel3d>,
-        Ref<VoxelSize>,
-        Option<Ref<Ghost>>,
-        Option<&MeshedFrom>,
-    )>,
+    mut shown: Query<
+        (
+            Ref<VoxelModel3d>,
+            Ref<VoxelSize>,
+            Option<Ref<Ghost>>,
+            &mut ChunkGrid,
+        ),
+        Without<VoxelWorld>,
+    >,
 ) {
     let modified: HashSet<AssetId<VoxelModel>> = changes
         .read()
@@ -54,34 +82,60 @@ pub(super) fn start_meshing(
             _ => None,
         })
         .collect();
-    for (entity, shows, size, ghost, meshed_from) in &shown {
+    for (shows, size, ghost, mut grid) in &mut shown {
         let id = shows.id();
         // A handle may come before its asset: then this holds until the asset is there.
-        let is_new = meshed_from.is_none_or(|from| from.0 != id);
-        let looks_different = size.is_changed() || ghost.is_some_and(|ghost| ghost.is_changed());
+        let is_new = grid.shown_model != Some(id);
+        let looks_different =
+            size.is_changed() || ghost.as_ref().is_some_and(|ghost| ghost.is_changed());
         if !is_new && !shows.is_changed() && !looks_different && !modified.contains(&id) {
             continue;
         }
-        if let Some(model) = models.get(id).cloned() {
-            let task = AsyncComputeTaskPool::get().spawn(async move { mesh_chunks(model) });
-            commands
-                .entity(entity)
-                .try_insert((Meshing(task), MeshedFrom(id)));
+        if let Some(model) = models.get(id) {
+            grid.shown_model = Some(id);
+            paint.show(&mut grid, model.into(), ghost);
+            if looks_different && !is_new {
+                grid.restyle();
+            }
         }
     }
 }
 
-/// Takes down what shows a model when the model is taken away.
-pub(super) fn take_down(
-    removed: On<Remove, VoxelModel3d>,
+/// Notes worlds that have changed.
+pub(super) fn show_worlds(
+    mut paint: Paint,
+    mut shown: Query<
+        (&VoxelWorld, Ref<VoxelSize>, &mut ChunkGrid),
+        Or<(Changed<VoxelWorld>, Changed<VoxelSize>)>,
+    >,
+) {
+    for (world, size, mut grid) in &mut shown {
+        paint.show(&mut grid, world.into(), None);
+        if size.is_changed() {
+            grid.restyle();
+        }
+    }
+}
+
+/// Gives what is stale to the task pool.
+pub(super) fn start_meshing(mut grids: Query<&mut ChunkGrid>) {
+    for mut grid in &mut grids {
+        grid.start_meshing();
+    }
+}
+
+/// Takes down what shows a model or world when that is taken away.
+pub(super) fn take_down<C: Component>(
+    removed: On<Remove, C>,
+    mut grids: Query<&mut ChunkGrid>,
     children: Query<&Children>,
     chunks: Query<(), With<Chunk>>,
     mut commands: Commands,
 ) {
     let entity = removed.entity;
-    commands
-        .entity(entity)
-        .try_remove::<(Meshing, MeshedFrom, Publishing)>();
+    if let Ok(mut grid) = grids.get_mut(entity) {
+        *grid = ChunkGrid::default();
+    }
     for &child in children.get(entity).into_iter().flatten() {
         if chunks.contains(child) {
             commands.entity(child).try_despawn();
@@ -89,29 +143,73 @@ pub(super) fn take_down(
     }
 }
 
-fn mesh_chunks(model: VoxelModel) -> MeshedModel {
-    let chunks = mesh_model(&model)
-        .into_iter()
-        .map(|(key, mesh)| MeshedChunk {
-            key,
-            quads: mesh.quads(),
-            opaque: to_mesh(mesh.opaque),
-            translucent: to_mesh(mesh.translucent),
-        })
-        .collect();
-    MeshedModel { model, chunks }
+impl Batch {
+    pub(super) fn mesh(self) -> Vec<MeshedChunk> {
+        let Self {
+            scene,
+            materials,
+            chunks,
+        } = self;
+        let mut mesher = ChunkMesher::new();
+        let chunks = chunks.into_iter().map(|(key, detail)| {
+            // Where cores are few, a game's frame must not wait for a whole batch.
+            std::thread::yield_now();
+            let inner = scene.inner(key);
+            let mesh = mesher.mesh(&scene.octree, inner, detail, &scene.palette);
+            let parts = [mesh.opaque, mesh.translucent];
+            MeshedChunk {
+                key,
+                quads: parts.each_ref().map(MeshBuffers::quads),
+                meshes: parts.map(to_mesh),
+                materials: materials.clone(),
+                is_empty: chunk_node(&scene.octree, inner) == Node::EMPTY,
+            }
+        });
+        chunks.collect()
+    }
 }
 
 /// A Bevy mesh, or `None` for no faces.
 fn to_mesh(buffers: MeshBuffers) -> Option<Mesh> {
-    (!buffers.is_empty()).then(|| {
-        Mesh::new(
-            PrimitiveTopology::TriangleList,
-            RenderAssetUsages::default(),
-        )
-        .with_inserted_attribute(Mesh::ATTRIBUTE_POSITION, buffers.positions)
-        .with_inserted_attribute(Mesh::ATTRIBUTE_NORMAL, buffers.normals)
-        .with_inserted_attribute(Mesh::ATTRIBUTE_UV_0, buffers.uvs)
-        .with_inserted_indices(Indices::U32(buffers.indices))
-    })
+    if buffers.is_empty() {
+        return None;
+    }
+    // Told here, so that the main thread need not look at every vertex.
+    let corners = buffers.positions.iter().map(|&corner| Vec3::from(corner));
+    let bounds = [
+        corners.clone().reduce(Vec3::min)?,
+        corners.reduce(Vec3::max)?,
+    ];
+    let mut mesh = Mesh::new(
+        PrimitiveTopology::TriangleList,
+        RenderAssetUsages::default(),
+    )
+    .with_inserted_indices(indices(buffers.indices, buffers.positions.len()))
+    .with_inserted_attribute(Mesh::ATTRIBUTE_POSITION, buffers.positions)
+    .with_inserted_attribute(Mesh::ATTRIBUTE_NORMAL, buffers.normals)
+    .with_inserted_attribute(Mesh::ATTRIBUTE_UV_0, buffers.uvs);
+    let [min, max] = bounds;
+    mesh.final_aabb = Some(Aabb3d::from_min_max(min, max));
+    Some(mesh)
+}
+
+/// Indices of half the size where they suffice, as they nearly always do.
+fn indices(indices: Vec<u32>, vertices: usize) -> Indices {
+    if vertices > usize::from(u16::MAX) {
+        return Indices::U32(indices);
+    }
+    let short = |index| u16::try_from(index).unwrap_or(u16::MAX);
+    Indices::U16(indices.into_iter().map(short).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indices_are_short_up_to_the_last_vertex_they_can_name() {
+        let last = |vertices: u32| indices(vec![0, vertices - 1], vertices as usize);
+        assert!(matches!(last(65_535), Indices::U16(list) if list == [0, 65_534]));
+        assert!(matches!(last(65_536), Indices::U32(list) if list == [0, 65_535]));
+    }
 }

@@ -1,0 +1,281 @@
+//! [`ChunkGrid`]: what an entity shows, chunk by chunk, and what is being done about it.
+//!
+//! A chunk that looks different is *stale*. It is meshed from a snapshot of the newest scene, one task at a time: what
+//! becomes stale meanwhile is meshed again once the result stands. So no result is older than one that stands, and
+//! voxels that change in every frame are shown nonetheless.
+
+use std::collections::VecDeque;
+
+use bevy::platform::collections::HashMap;
+use bevy::prelude::*;
+use bevy::tasks::futures::check_ready;
+use bevy::tasks::{AsyncComputeTaskPool, Task};
+
+use crate::meshing::{Detail, NEIGHBORS};
+use crate::voxel::{ChunkKey, Palette, VoxelModel};
+
+use super::detail::View;
+use super::material::ModelMaterials;
+use super::remesh::{Batch, MeshedChunk};
+use super::scene::Scene;
+
+/// Chunks of a grid that are being meshed or wait to be published, at most: about what a frame has room for.
+const MOST_IN_WORK: usize = 256;
+
+/// Chunks meshed by one task. Few, so that threads share a change and newer work soon has its turn.
+const BATCH: usize = 4;
+
+/// The chunks of an entity that shows voxels. Without it, what the entity shows stays as it is.
+#[derive(Component, Default)]
+pub(crate) struct ChunkGrid {
+    pub(super) shown_model: Option<AssetId<VoxelModel>>,
+    scene: Option<Scene>,
+    materials: ModelMaterials,
+    view: View,
+    slots: HashMap<ChunkKey, Slot>,
+    /// Chunks to be meshed, each once.
+    stale: Vec<ChunkKey>,
+    tasks: Vec<Task<Vec<MeshedChunk>>>,
+    meshed: VecDeque<MeshedChunk>,
+    /// Number of slots that are in work.
+    in_work: usize,
+    totals: Totals,
+    /// What stands must be moved or painted; this need not wait for new chunks.
+    restyle_now: bool,
+    /// The same once all new chunks stand.
+    restyle_last: bool,
+    /// Something has changed since all chunks stood.
+    is_unsettled: bool,
+}
+
+/// A chunk that holds voxels, or did until now.
+#[derive(Default)]
+struct Slot {
+    /// Entities of its opaque and its translucent part.
+    parts: [Option<Entity>; 2],
+    quads: [usize; 2],
+    level: u8,
+    is_stale: bool,
+    /// In a task, or waiting to be published.
+    is_in_work: bool,
+}
+
+/// What stands.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Totals {
+    pub(super) chunks: usize,
+    pub(super) quads: usize,
+    pub(super) parts: usize,
+}
+
+/// Work on a grid that is due.
+pub(super) enum Due {
+    /// A chunk is to take the place of what the entities show.
+    Publish(MeshedChunk, [Option<Entity>; 2]),
+    /// Entities are to be moved and painted.
+    Restyle(Vec<(ChunkKey, [Option<Entity>; 2])>),
+    /// All chunks stand; to be told once.
+    Settled(Totals),
+    Nothing,
+}
+
+impl ChunkGrid {
+    /// Whether the materials are those of a palette.
+    pub(super) fn is_painted_in(&self, palette: &Palette) -> bool {
+        let scene = self.scene.as_ref();
+        scene.is_some_and(|scene| *scene.palette == *palette)
+    }
+
+    /// Has other materials from now on.
+    pub(super) fn paint(&mut self, materials: ModelMaterials) {
+        self.materials = materials;
+        self.restyle_last = true;
+    }
+
+    /// What stands is to be moved and painted at once.
+    pub(super) fn restyle(&mut self) {
+        self.restyle_now = true;
+    }
+
+    /// Shows another scene.
+    pub(super) fn show(&mut self, scene: Scene) {
+        let before = self.scene.take();
+        let detail = |key| {
+            let slot = self.slots.get(&key);
+            slot.map_or_else(|| self.view.level(key, None), |slot| slot.level)
+        };
+        let stale = before
+            .as_ref()
+            .and_then(|before| scene.stale_since(before, detail))
+            .unwrap_or_else(|| {
+                let shown = self.slots.keys().copied();
+                scene.chunk_keys().into_iter().chain(shown).collect()
+            });
+        self.restyle_last |= before.is_some_and(|before| before.origin != scene.origin);
+        self.scene = Some(scene);
+        self.is_unsettled = true;
+        for key in stale {
+            self.mark(key);
+        }
+    }
+
+    /// Is seen from elsewhere: chunks whose level changes become stale, and those beside them.
+    pub(super) fn look_from(&mut self, view: View) {
+        if view.is_near(&self.view) {
+            return;
+        }
+        self.view = view;
+        let mut changed = Vec::new();
+        for (&key, slot) in &mut self.slots {
+            let level = self.view.level(key, Some(slot.level));
+            if level != slot.level {
+                slot.level = level;
+                changed.push(key);
+            }
+        }
+        self.is_unsettled |= !changed.is_empty();
+        for ChunkKey(key) in changed {
+            let beside = NEIGHBORS.into_iter().map(|step| ChunkKey(key + step));
+            for key in beside.chain([ChunkKey(key)]) {
+                if self.slots.contains_key(&key) {
+                    self.mark(key);
+                }
+            }
+        }
+    }
+
+    /// The cell that stands at the entity's transform.
+    pub(super) fn origin(&self) -> Vec3 {
+        self.scene.as_ref().map_or(Vec3::ZERO, |scene| scene.origin)
+    }
+
+    pub(super) fn materials(&self) -> ModelMaterials {
+        self.materials.clone()
+    }
+
+    fn mark(&mut self, key: ChunkKey) {
+        let level = || self.view.level(key, None);
+        let slot = self.slots.entry(key).or_insert_with(|| Slot {
+            level: level(),
+            ..default()
+        });
+        if !slot.is_stale {
+            slot.is_stale = true;
+            self.stale.push(key);
+        }
+    }
+
+    /// Gives stale chunks to tasks, the nearest first.
+    pub(super) fn start_meshing(&mut self) {
+        let room = MOST_IN_WORK.saturating_sub(self.in_work);
+        let Some(scene) = self.scene.clone().filter(|_| room > 0) else {
+            return;
+        };
+        let slots = &self.slots;
+        let is_busy = |key: &ChunkKey| slots.get(key).is_some_and(|slot| slot.is_in_work);
+        let (busy, mut next): (Vec<_>, Vec<_>) = self.stale.drain(..).partition(is_busy);
+        self.view.nearest_first(&mut next, room);
+        self.stale = next.split_off(room.min(next.len()));
+        self.stale.extend(busy);
+        self.in_work += next.len();
+        for keys in next.chunks(BATCH) {
+            let chunks = keys.iter().map(|&key| (key, self.detail(key))).collect();
+            let batch = Batch {
+                scene: scene.clone(),
+                materials: self.materials.clone(),
+                chunks,
+            };
+            let task = AsyncComputeTaskPool::get().spawn(async move { batch.mesh() });
+            self.tasks.push(task);
+        }
+        for key in &next {
+            if let Some(slot) = self.slots.get_mut(key) {
+                slot.is_stale = false;
+                slot.is_in_work = true;
+            }
+        }
+    }
+
+    fn detail(&self, key: ChunkKey) -> Detail {
+        let level = |key: IVec3| {
+            let slot = self.slots.get(&ChunkKey(key));
+            slot.map_or(0, |slot| slot.level)
+        };
+        Detail {
+            own: level(key.0),
+            neighbors: NEIGHBORS.map(|step| level(key.0 + step)),
+        }
+    }
+
+    /// Takes finished meshes from the tasks; tells whether anything is due.
+    pub(super) fn take_meshes(&mut self) -> bool {
+        let meshed = &mut self.meshed;
+        self.tasks.retain_mut(|task| match check_ready(task) {
+            Some(chunks) => {
+                meshed.extend(chunks);
+                false
+            }
+            None => true,
+        });
+        !meshed.is_empty() || self.restyle_now || (self.is_unsettled && self.has_caught_up())
+    }
+
+    fn has_caught_up(&self) -> bool {
+        self.stale.is_empty() && self.in_work == 0
+    }
+
+    /// The next thing to be done in the world.
+    pub(super) fn next_due(&mut self) -> Due {
+        let restyles_last = self.restyle_last && self.has_caught_up();
+        if self.restyle_now || restyles_last {
+            self.restyle_now = false;
+            self.restyle_last &= !restyles_last;
+            let slots = self.slots.iter();
+            return Due::Restyle(slots.map(|(&key, slot)| (key, slot.parts)).collect());
+        }
+        while let Some(chunk) = self.meshed.pop_front() {
+            self.in_work = self.in_work.saturating_sub(1);
+            if let Some(slot) = self.slots.get_mut(&chunk.key) {
+                slot.is_in_work = false;
+                self.totals.replace(slot.quads, chunk.quads);
+                slot.quads = chunk.quads;
+                let parts = slot.parts;
+                // What holds nothing needs no slot; what is hidden may be seen at another level.
+                if chunk.is_empty && !slot.is_stale {
+                    self.slots.remove(&chunk.key);
+                }
+                return Due::Publish(chunk, parts);
+            }
+        }
+        if self.is_unsettled && self.has_caught_up() {
+            self.is_unsettled = false;
+            return Due::Settled(self.totals);
+        }
+        Due::Nothing
+    }
+
+    /// Notes which entities show a chunk.
+    pub(super) fn set_parts(&mut self, key: ChunkKey, parts: [Option<Entity>; 2]) {
+        if let Some(slot) = self.slots.get_mut(&key) {
+            slot.parts = parts;
+        }
+    }
+}
+
+impl Totals {
+    fn of(quads: [usize; 2]) -> Self {
+        Self {
+            chunks: usize::from(quads != [0; 2]),
+            quads: quads.iter().sum(),
+            parts: quads.iter().filter(|&&quads| quads > 0).count(),
+        }
+    }
+
+    /// Counts a chunk's new quads in place of its old ones.
+    fn replace(&mut self, before: [usize; 2], now: [usize; 2]) {
+        let [before, now] = [before, now].map(Self::of);
+        self.chunks = (self.chunks + now.chunks).saturating_sub(before.chunks);
+        self.quads = (self.quads + now.quads).saturating_sub(before.quads);
+        self.parts = (self.parts + now.parts).saturating_sub(before.parts);
+    }
+}

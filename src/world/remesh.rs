@@ -13,7 +13,6 @@ use crate::voxel::{ChunkKey, Node, VoxelModel, VoxelWorld};
 use super::grid::ChunkGrid;
 use super::material::ModelMaterials;
 use super::scene::Scene;
-use super::stale::chunk_node;
 use super::{Chunk, Ghost, VoxelModel3d, VoxelSize};
 
 /// Chunks that are meshed by one task.
@@ -162,7 +161,7 @@ impl Batch {
                 quads: parts.each_ref().map(MeshBuffers::quads),
                 meshes: parts.map(to_mesh),
                 materials: materials.clone(),
-                is_empty: chunk_node(&scene.octree, inner) == Node::EMPTY,
+                is_empty: scene.octree.chunk_node(inner) == Node::EMPTY,
             }
         });
         chunks.collect()

@@ -18,13 +18,13 @@ pub(super) fn stale_chunks(
     let changed = now.changed_chunks(before);
     let mut stale = changed.clone();
     for key in changed {
-        let nodes = [now, before].map(|octree| chunk_node(octree, key));
+        let nodes = [now, before].map(|octree| octree.chunk_node(key));
         let detail = u32::from(detail(key));
         for (axis, step) in IVec3::AXES.into_iter().enumerate() {
             for (is_upper, step) in [(false, -step), (true, step)] {
                 let neighbor = ChunkKey(key.0 + step);
                 if side_differs(&nodes, CHUNK_DEPTH, (axis, is_upper), detail)
-                    && chunk_node(now, neighbor) != Node::EMPTY
+                    && now.chunk_node(neighbor) != Node::EMPTY
                 {
                     stale.push(neighbor);
                 }
@@ -32,18 +32,6 @@ pub(super) fn stale_chunks(
         }
     }
     stale
-}
-
-/// The node of a chunk; empty outside the octree.
-pub(super) fn chunk_node(octree: &Octree, ChunkKey(key): ChunkKey) -> Node {
-    let above = octree.depth().saturating_sub(CHUNK_DEPTH);
-    if key.min_element() < 0 || key.max_element() >= 1 << above {
-        return Node::EMPTY;
-    }
-    (0..above).rev().fold(octree.root().clone(), |node, level| {
-        let bit = (key >> level & 1).as_usizevec3();
-        node.child(bit.x | bit.y << 1 | bit.z << 2)
-    })
 }
 
 /// Whether two cubes differ at a side, in the layer of cells that is drawn there.
@@ -79,7 +67,7 @@ mod tests {
     fn looks(octree: &Octree, key: ChunkKey) -> [Vec<u8>; 4] {
         let read = |min: IVec3, size: [usize; 3]| {
             let mut cells = vec![0; size.iter().product()];
-            octree.read(min, size, 0, &mut cells);
+            octree.read(min, size, &mut cells);
             cells
         };
         let min = key.min_cell();
@@ -117,7 +105,7 @@ mod tests {
             let mut expected = Vec::new();
             for (x, y, z) in (0..64).map(|i| (i >> 4, i >> 2 & 3, i & 3)) {
                 let key = ChunkKey(UVec3::new(x, y, z).as_ivec3());
-                let is_shown = [&now, &before].map(|octree| chunk_node(octree, key)) != [Node::EMPTY; 2];
+                let is_shown = [&now, &before].map(|octree| octree.chunk_node(key)) != [Node::EMPTY; 2];
                 let [cells, sides @ ..] = looks(&now, key);
                 let [old_cells, old_sides @ ..] = looks(&before, key);
                 let holds = cells.iter().any(|&value| value != 0);

@@ -4,6 +4,7 @@
 //! `-- --save-baseline before` and the second with `-- --baseline before`. Of rays, the time of one is told.
 
 #![expect(
+    clippy::cast_possible_truncation,
     clippy::expect_used,
     reason = "a bench that cannot be set up shall stop"
 )]
@@ -17,7 +18,6 @@ use glam::{IVec3, Vec3};
 
 /// A ball's shell of about 1.5 million voxels at 512^3 whose colours vary smoothly and carry noise, as those of a
 /// picture do.
-#[expect(clippy::cast_possible_truncation, reason = "the clamp leaves a byte")]
 fn shell() -> SparseVoxels {
     let resolution = 512_u16;
     let middle = f32::from(resolution) / 2.0;

@@ -4,7 +4,11 @@
 //! second, as a game does. Printed are the time and the longest frame until the world stands, the frames from a dig to
 //! its new mesh, and the main thread's time for a frame with a dig and an idle one.
 
-#![expect(clippy::indexing_slicing, reason = "a bench may panic")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    reason = "a bench may panic"
+)]
 
 use std::time::{Duration, Instant};
 

@@ -19,7 +19,7 @@ use bevy::mesh::Indices;
 use bevy::platform::collections::HashMap;
 use bevy::prelude::*;
 use crossworld_trellis::prelude::*;
-use crossworld_trellis::voxel::{Octree, Region};
+use crossworld_trellis::voxel::{Octree, Palette, PaletteEntry, Region};
 use crossworld_trellis::world::{Chunk, LevelOfDetail, MeshingSettings, WorldReady};
 
 use common::app::{count, headless_app, heard, listen, update_until};
@@ -62,6 +62,11 @@ fn ground() -> VoxelWorld {
 /// Changes the world of an entity.
 fn edit(app: &mut App, entity: Entity, change: impl FnOnce(&mut VoxelWorld)) {
     change(&mut app.world_mut().get_mut::<VoxelWorld>(entity).unwrap());
+}
+
+/// A change that digs a cell.
+fn dig(cell: [i32; 3]) -> impl FnOnce(&mut VoxelWorld) {
+    move |world| world.set(cell.into(), 0).unwrap()
 }
 
 /// Runs frames until the world stands; tells what it consists of then.
@@ -142,17 +147,11 @@ fn digging_an_inner_voxel_remeshes_one_chunk_and_one_at_a_border_two() {
     let mut app = app();
     let entity = standing(&mut app, ground());
     let before = chunks(&mut app);
-    let inner = cost(&mut app, entity, |world| {
-        world.set(IVec3::new(5, 15, 5), 0).unwrap()
-    });
+    let inner = cost(&mut app, entity, dig([5, 15, 5]));
     assert_eq!(inner, 1);
-    let border = cost(&mut app, entity, |world| {
-        world.set(IVec3::new(0, 15, 5), 0).unwrap()
-    });
+    let border = cost(&mut app, entity, dig([0, 15, 5]));
     assert_eq!(border, 2);
-    let outer = cost(&mut app, entity, |world| {
-        world.set(IVec3::new(5, 0, 5), 0).unwrap()
-    });
+    let outer = cost(&mut app, entity, dig([5, 0, 5]));
     assert_eq!(outer, 1, "below there are no voxels to look at it");
     let undone = cost(&mut app, entity, |world| assert!(world.undo()));
     assert_eq!(undone, 1);
@@ -164,9 +163,7 @@ fn a_dig_is_seen_within_a_few_frames() {
     let mut app = app();
     let entity = standing(&mut app, ground());
     app.world_mut().resource_mut::<Remeshed>().0 = 0;
-    edit(&mut app, entity, |world| {
-        world.set(IVec3::new(5, 15, 5), 0).unwrap()
-    });
+    edit(&mut app, entity, dig([5, 15, 5]));
     app.update();
     // As long as a frame takes in a game; the machine may have other things to do.
     for _ in 0..20 {
@@ -208,7 +205,7 @@ fn a_chunk_that_becomes_empty_loses_its_entity_and_gets_one_again() {
     let mut app = app();
     let entity = standing(&mut app, ground());
     edit(&mut app, entity, |world| {
-        fill(world, [0, 0, 0], [32, 32, 32], 0)
+        fill(world, [0, 0, 0], [32, 32, 32], 0);
     });
     let ready = wait(&mut app, entity);
     assert_eq!(ready.chunks, 15);
@@ -259,41 +256,37 @@ fn a_replaced_world_shows_the_new_voxels_alone() {
 #[test]
 fn glass_is_an_entity_of_its_own() {
     let mut app = app();
-    let entity = standing(&mut app, ground());
-    let glass = (1..=u8::MAX).find(|&value| {
-        let palette = VoxelWorld::default().palette().clone();
-        palette
-            .get(value)
-            .is_some_and(|entry| entry.is_translucent())
-    });
-    let Some(glass) = glass else {
-        println!("skipped: no material is translucent");
-        return;
-    };
-    let meshes = cost(&mut app, entity, |world| {
-        world.set(IVec3::new(5, 20, 5), glass).unwrap()
-    });
-    assert_eq!(meshes, 2, "the opaque part and the new one");
-    assert_eq!(count::<Chunk>(app.world_mut()), 17);
+    let entries = [[90, 60, 30, 255], [200, 220, 255, 90]].map(PaletteEntry::matte);
+    let mut voxels = VoxelWorld::new(Palette::from_entries(entries.into()).unwrap());
+    fill(&mut voxels, [0, 0, 0], [32, 16, 64], 1);
+    let entity = standing(&mut app, voxels);
+    let glass = IVec3::new(5, 20, 5);
+    let placed = cost(&mut app, entity, |world| world.set(glass, 2).unwrap());
+    assert_eq!(placed, 2, "the opaque part and the new one");
+    assert_eq!(count::<Chunk>(app.world_mut()), 3);
     cost(&mut app, entity, |world| assert!(world.undo()));
-    assert_eq!(count::<Chunk>(app.world_mut()), 16);
+    assert_eq!(count::<Chunk>(app.world_mut()), 2);
+}
+
+/// Steps of one voxel, which coarser cells even out.
+fn steps() -> (VoxelWorld, VoxelSize) {
+    let mut voxels = ground();
+    for x in -64..64 {
+        fill(&mut voxels, [x, 16, -64], [x + 1, 16 + (x & 3), 64], 20);
+    }
+    (voxels, VoxelSize(1.0))
 }
 
 #[test]
 fn far_chunks_are_drawn_coarser_until_that_is_switched_off() {
     let mut app = app();
-    let mut voxels = ground();
-    // Steps of one voxel, which coarser cells even out.
-    for x in -64..64 {
-        fill(&mut voxels, [x, 16, -64], [x + 1, 16 + (x & 3), 64], 20);
-    }
-    let entity = app.world_mut().spawn((voxels, VoxelSize(1.0))).id();
+    let entity = app.world_mut().spawn(steps()).id();
     let full = wait(&mut app, entity);
     app.world_mut().insert_resource(LevelOfDetail {
         full_detail: 40.0,
         ..default()
     });
-    let camera = (Camera3d::default(), Transform::from_xyz(64.0, 20.0, 0.0));
+    let camera = (Camera3d::default(), Transform::from_xyz(64.0, 8.0, 0.0));
     let camera = app.world_mut().spawn(camera).id();
     let near = quads_when(&mut app, "coarser chunks", |quads| quads < full.quads);
     let far = Transform::from_xyz(2000.0, 0.0, 0.0);
@@ -301,6 +294,35 @@ fn far_chunks_are_drawn_coarser_until_that_is_switched_off() {
     quads_when(&mut app, "the coarsest", |quads| quads < near);
     app.world_mut().resource_mut::<LevelOfDetail>().enabled = false;
     quads_when(&mut app, "all in full", |quads| quads == full.quads);
+}
+
+#[test]
+fn a_camera_that_walks_leaves_what_one_that_stood_there_all_along_sees() {
+    let mut app = app();
+    app.world_mut().insert_resource(LevelOfDetail {
+        full_detail: 40.0,
+        ..default()
+    });
+    // From here no chunk is so near to a border between levels that it might keep an earlier one.
+    let place = Transform::from_xyz(64.0, 8.0, 0.0);
+    let camera = app.world_mut().spawn((Camera3d::default(), place)).id();
+    app.update();
+    let stood = app.world_mut().spawn(steps()).id();
+    let stood = wait(&mut app, stood);
+    app.world_mut().entity_mut(stood.entity).despawn();
+    let from = Transform::from_xyz(-400.0, 8.0, 30.0);
+    app.world_mut().entity_mut(camera).insert(from);
+    app.update();
+    let walked = app.world_mut().spawn(steps()).id();
+    assert_ne!(wait(&mut app, walked).quads, stood.quads);
+    for step in 0..=10_u8 {
+        let way = f32::from(step) / 10.0;
+        let on_the_way = from.translation.lerp(place.translation, way);
+        let on_the_way = Transform::from_translation(on_the_way);
+        app.world_mut().entity_mut(camera).insert(on_the_way);
+        app.update();
+    }
+    quads_when(&mut app, "the same quads", |quads| quads == stood.quads);
 }
 
 #[test]
@@ -349,12 +371,11 @@ fn two_worlds_in_one_app_do_not_meet() {
     let mut app = app();
     let one = standing(&mut app, ground());
     let other = standing(&mut app, ground());
-    let dig = |world: &mut VoxelWorld| world.set(IVec3::new(5, 15, 5), 0).unwrap();
-    assert_eq!(cost(&mut app, one, dig), 1);
+    assert_eq!(cost(&mut app, one, dig([5, 15, 5])), 1);
     app.world_mut().entity_mut(one).despawn();
     app.update();
     assert_eq!(count::<Chunk>(app.world_mut()), 16);
-    assert_eq!(cost(&mut app, other, dig), 1);
+    assert_eq!(cost(&mut app, other, dig([5, 15, 5])), 1);
 }
 
 #[test]

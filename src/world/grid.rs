@@ -69,6 +69,10 @@ pub(super) struct Totals {
 }
 
 /// Work on a grid that is due.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "used up where it comes from; a box would be one more allocation per chunk"
+)]
 pub(super) enum Due {
     /// A chunk is to take the place of what the entities show.
     Publish(MeshedChunk, [Option<Entity>; 2]),

@@ -9,7 +9,7 @@ use crate::world::VoxelModelPlugin;
 /// Everything a game needs: pictures to voxels, chunk entities, the `/trellis` command.
 ///
 /// Settings are resources, read at run time: [`crate::image_to_3d::TrellisSettings`],
-/// [`crate::world::MeshingSettings`], [`crate::backend::Backends`].
+/// [`crate::world::MeshingSettings`], [`crate::world::LevelOfDetail`], [`crate::backend::Backends`].
 pub struct TrellisPlugin;
 
 impl Plugin for TrellisPlugin {

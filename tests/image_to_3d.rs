@@ -261,3 +261,23 @@ fn backends_registered_after_the_plugin_are_used() {
         status(world, entity) == GenerationStatus::Done
     });
 }
+
+#[test]
+fn a_preview_that_comes_with_its_result_is_not_meshed() {
+    let (mut app, hand) = puppet_app();
+    let entity = ask(&mut app);
+    update_until(&mut app, "the start", |world| {
+        is_running(&status(world, entity))
+    });
+    hand.send(Act::Preview).unwrap();
+    hand.send(Act::Finish).unwrap();
+    // Both are there when the next frame begins.
+    std::thread::sleep(Duration::from_millis(300));
+    update_until(&mut app, "the end", |world| {
+        let mut chunks = world.query_filtered::<&ChildOf, With<Chunk>>();
+        let mut parents = chunks.iter(world).map(ChildOf::parent);
+        assert!(parents.all(|parent| parent == entity));
+        status(world, entity) == GenerationStatus::Done
+    });
+    assert_eq!(count::<Ghost>(app.world_mut()), 0);
+}

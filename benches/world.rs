@@ -88,8 +88,9 @@ fn main() {
     let frames = until_ready(&mut app);
     let ready = app.world().resource::<Ready>().0;
     println!(
-        "{ready:?} after {:.0} ms, longest frame {:.3} ms",
+        "{ready:?} after {:.0} ms, first frame {:.3} ms, longest {:.3} ms",
         ms(started.elapsed()),
+        frames.first().copied().map_or(0.0, ms),
         ms(frames.iter().copied().max().unwrap_or_default())
     );
     let (mut counts, mut longest) = (vec![0; 8], Vec::new());

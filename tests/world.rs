@@ -20,7 +20,7 @@ use bevy::platform::collections::HashMap;
 use bevy::prelude::*;
 use crossworld_trellis::prelude::*;
 use crossworld_trellis::voxel::{Octree, Palette, PaletteEntry, Region};
-use crossworld_trellis::world::{Chunk, LevelOfDetail, MeshingSettings, WorldReady};
+use crossworld_trellis::world::{Chunk, Ghost, LevelOfDetail, MeshingSettings, WorldReady};
 
 use common::app::{count, headless_app, heard, listen, update_until};
 
@@ -390,6 +390,43 @@ fn voxels_of_another_size_move_what_stands_without_new_meshes() {
     let transform = app.world().get::<Transform>(chunk).unwrap();
     assert_eq!(transform.translation, Vec3::new(64.0, 0.0, -128.0));
     assert_eq!(transform.scale, Vec3::splat(2.0));
+}
+
+#[test]
+fn a_ghost_that_becomes_fainter_is_painted_anew_without_new_meshes() {
+    let mut app = app();
+    let model = VoxelModel::from(&common::app::many_chunks());
+    let handle = app
+        .world_mut()
+        .resource_mut::<Assets<VoxelModel>>()
+        .add(model);
+    let ghost = app
+        .world_mut()
+        .spawn((VoxelModel3d(handle), Ghost::default()));
+    let ghost = ghost.id();
+    let is_painted = |world: &mut World, opacity: f32| {
+        let mut painted = world.query::<(&Chunk, &MeshMaterial3d<StandardMaterial>)>();
+        let materials = world.resource::<Assets<StandardMaterial>>();
+        let alphas = painted.iter(world).filter_map(|(_, material)| {
+            let material = materials.get(&material.0)?;
+            Some(material.base_color.alpha())
+        });
+        alphas.filter(|&alpha| alpha == opacity).count() == 64
+    };
+    let opacity = Ghost::default().opacity;
+    update_until(&mut app, "a ghost", |world| is_painted(world, opacity));
+    for _ in 0..3 {
+        app.update();
+    }
+    app.world_mut().resource_mut::<Remeshed>().0 = 0;
+    app.world_mut()
+        .entity_mut(ghost)
+        .insert(Ghost { opacity: 0.125 });
+    update_until(&mut app, "a fainter ghost", |world| {
+        is_painted(world, 0.125)
+    });
+    app.update();
+    assert_eq!(app.world().resource::<Remeshed>().0, 0);
 }
 
 #[test]

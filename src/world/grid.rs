@@ -93,7 +93,8 @@ impl ChunkGrid {
     /// Has other materials from now on.
     pub(super) fn paint(&mut self, materials: ModelMaterials) {
         self.materials = materials;
-        self.restyle_last = true;
+        // Also what is in work now comes in the old ones.
+        self.restyle_last |= !self.slots.is_empty();
     }
 
     /// What stands is to be moved and painted at once.

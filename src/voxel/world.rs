@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use glam::{IVec3, Vec3};
 
-use super::{CHUNK_DEPTH, ChunkKey, ChunkVoxels, MAX_DEPTH, Node, Octree, Palette, RayHit, Region};
+use super::{CHUNK_DEPTH, ChunkKey, ChunkVoxels, Node, Octree, Palette, RayHit, Region};
 
 /// Voxels around an origin, with a palette and the steps that led to them.
 #[cfg_attr(feature = "bevy", derive(bevy::ecs::component::Component))]
@@ -26,7 +26,7 @@ pub struct VoxelWorld {
 #[non_exhaustive]
 pub enum VoxelWorldError {
     /// Beyond the largest world.
-    #[error("cell {cell} lies outside the largest world: use -{} to {}", 1 << (MAX_DEPTH - 1), (1 << (MAX_DEPTH - 1)) - 1)]
+    #[error("cell {cell} lies outside the largest world: use -{} to {}", 1 << (VoxelWorld::MAX_DEPTH - 1), (1 << (VoxelWorld::MAX_DEPTH - 1)) - 1)]
     Outside {
         /// A cell of the change.
         cell: IVec3,
@@ -51,6 +51,9 @@ impl Default for VoxelWorld {
 impl VoxelWorld {
     /// Least depth: a world's middle is a corner of chunks.
     const MIN_DEPTH: u32 = CHUNK_DEPTH + 1;
+
+    /// Greatest depth: 16 384 cells an axis, so that the chunks of a full world's outside can still be listed.
+    pub const MAX_DEPTH: u32 = 14;
 
     /// Most steps that can be undone; older ones are forgotten.
     pub const MAX_STEPS: usize = 256;
@@ -241,9 +244,11 @@ fn make_room(octree: &mut Octree, min: IVec3, max: IVec3) -> Result<(), VoxelWor
     };
     let mut grown = octree.clone();
     while !(holds(&grown, min) && holds(&grown, last)) {
-        grown.grow().map_err(|_| VoxelWorldError::Outside {
-            cell: if holds(&grown, min) { last } else { min },
-        })?;
+        if grown.depth() >= VoxelWorld::MAX_DEPTH || grown.grow().is_err() {
+            return Err(VoxelWorldError::Outside {
+                cell: if holds(&grown, min) { last } else { min },
+            });
+        }
     }
     *octree = grown;
     Ok(())
@@ -382,6 +387,37 @@ mod tests {
         world.undo();
         world.redo();
         assert!(world.octree().changed_chunks(&after).is_empty());
+    }
+
+    #[test]
+    fn of_a_filled_cube_of_chunks_only_the_outermost_have_changed() {
+        let mut world = world();
+        let before = world.octree().clone();
+        world
+            .fill(
+                &Region::Box {
+                    min: IVec3::ZERO,
+                    max: IVec3::splat(1024),
+                },
+                3,
+            )
+            .unwrap();
+        assert_eq!(
+            world.octree().changed_chunks(&before).len(),
+            32_768 - 30 * 30 * 30
+        );
+        assert_eq!(world.octree().chunk_count(), 32_768);
+        let edge = 1 << (VoxelWorld::MAX_DEPTH - 1);
+        world
+            .fill(
+                &Region::Box {
+                    min: IVec3::splat(-edge),
+                    max: IVec3::splat(edge),
+                },
+                3,
+            )
+            .unwrap();
+        assert!(world.set(IVec3::splat(edge), 3).is_err());
     }
 
     proptest! {

@@ -29,6 +29,20 @@ impl Octree {
         keys
     }
 
+    /// Number of chunks that hold voxels. Parts that are shared within the tree are walked once.
+    #[must_use]
+    pub fn chunk_count(&self) -> u64 {
+        let chunks = |height: u32| 1_u64 << (3 * height.saturating_sub(CHUNK_DEPTH));
+        self.root.fold(
+            self.depth,
+            &mut |value, height| u64::from(value != 0) * chunks(height),
+            &mut |counts: [u64; 8], height| match height {
+                ..=CHUNK_DEPTH => u64::from(counts.iter().any(|&count| count > 0)),
+                _ => counts.iter().sum(),
+            },
+        )
+    }
+
     /// Writes a chunk's cells; empty outside the cube. At detail d each aligned cube of edge 2^d has one value: empty
     /// where all its cells are, else the commonest value of its octants, found from the bottom up.
     pub fn read_chunk(&self, key: ChunkKey, detail: u32, chunk: &mut ChunkVoxels) {
@@ -172,18 +186,22 @@ fn list_keys(node: &Node, min: IVec3, height: u32, keys: &mut Vec<ChunkKey>) {
         return;
     };
     if let Node::Leaf(_) = node {
-        let last = (1 << above) - 1;
         let first = ChunkKey::of_cell(min).0;
-        for code in 0..1_u64 << (3 * above) {
-            let place = glam::UVec3::from(morton::decode_deep(code)).as_ivec3();
-            if place.min_element() == 0 || place.max_element() == last {
-                keys.push(ChunkKey(first + place));
-            }
-        }
+        let place = |code| glam::UVec3::from(morton::decode_deep(code)).as_ivec3();
+        keys.extend(shell(above).map(|code| ChunkKey(first + place(code))));
         return;
     }
     let half = 1 << (height - 1);
     for (octant, child) in (0..).zip(node.children()) {
         list_keys(&child, min + upper(octant) * half, height - 1, keys);
     }
+}
+
+/// Morton codes of the outermost chunks of a cube of 2^`above` chunks an axis.
+pub(super) fn shell(above: u32) -> impl Iterator<Item = u64> {
+    let last = (1 << above) - 1;
+    (0..1_u64 << (3 * above)).filter(move |&code| {
+        let place = morton::decode_deep(code);
+        place.iter().any(|&c| c == 0 || c == last)
+    })
 }

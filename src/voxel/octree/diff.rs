@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use super::chunk::shell;
 use super::{Node, Octree};
 use crate::voxel::{CHUNK_DEPTH, ChunkKey, morton};
 
 impl Octree {
-    /// Keys of the chunks in which two cubes differ, in Morton order from the larger one's corner.
+    /// Keys of the chunks that look different in two cubes, in Morton order from the larger one's corner: those that
+    /// differ, without those inside a cube of chunks that is uniform in both, since nobody sees them.
     ///
     /// Both stand about the same middle, so one may have [grown](Octree::grow) from the other. Keys count from the
     /// corner of `self`, and lie outside of it where the other one was larger and not empty there.
@@ -32,6 +34,14 @@ fn compare(now: &Node, before: &Node, height: u32, code: u64, changed: &mut Vec<
         (now, before) => now == before,
     };
     if is_same {
+        return;
+    }
+    if let (Node::Leaf(_), Node::Leaf(_)) = (now, before)
+        && height > CHUNK_DEPTH
+    {
+        let above = height - CHUNK_DEPTH;
+        let first = code << (3 * above);
+        changed.extend(shell(above).map(|code| first | code));
         return;
     }
     if height <= CHUNK_DEPTH {

@@ -60,6 +60,24 @@ impl Chain {
 
     /// The last level, halved.
     fn halved(&self, width: u32, height: u32) -> Level {
+        let pixels = if width.is_multiple_of(2) && height.is_multiple_of(2) {
+            let decode = Decoder::new(self.content);
+            match self.levels.last() {
+                Some(level) => halved_evenly(&level.pixels, width as usize, wide),
+                None => halved_evenly(self.picture.pixels(), width as usize, |p| decode.pixel(p)),
+            }
+        } else {
+            self.halved_by_area(width, height)
+        };
+        Level {
+            width: (width / 2).max(1),
+            height: (height / 2).max(1),
+            pixels,
+        }
+    }
+
+    /// The pixels of the last level, halved, whose edges may be odd.
+    fn halved_by_area(&self, width: u32, height: u32) -> Vec<[u16; 4]> {
         let columns = taps(width);
         let mut pixels = Vec::new();
         let mut sum = vec![Vec4::ZERO; width as usize];
@@ -76,11 +94,7 @@ impl Chain {
             };
             pixels.extend(columns.iter().map(|c| mean(c).to_array().map(steps)));
         }
-        Level {
-            width: (width / 2).max(1),
-            height: (height / 2).max(1),
-            pixels,
-        }
+        pixels
     }
 
     /// Adds a part of a row of the last level.
@@ -167,6 +181,21 @@ impl Decoder {
             }
         }
     }
+}
+
+/// The means of two by two pixels; most textures need no more.
+fn halved_evenly<P: Copy>(pixels: &[P], width: usize, decode: impl Fn(P) -> Vec4) -> Vec<[u16; 4]> {
+    let mut halved = Vec::with_capacity(pixels.len() / 4);
+    for rows in pixels.chunks_exact(2 * width) {
+        let (above, below) = rows.split_at(width);
+        let (above, _) = above.as_chunks::<2>();
+        let (below, _) = below.as_chunks::<2>();
+        halved.extend(above.iter().zip(below).map(|(&[a, b], &[c, d])| {
+            let sum = decode(a) + decode(b) + decode(c) + decode(d);
+            (sum * 0.25).to_array().map(steps)
+        }));
+    }
+    halved
 }
 
 fn wide(pixel: [u16; 4]) -> Vec4 {

@@ -15,6 +15,7 @@ mod octree;
 mod palette;
 mod quantize;
 mod sparse;
+mod stamp;
 mod world;
 
 pub use chunk::{CHUNK_DEPTH, CHUNK_EDGE, CHUNK_VOLUME, ChunkKey, ChunkVoxels};

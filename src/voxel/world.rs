@@ -166,8 +166,13 @@ impl VoxelWorld {
         let Some(bounds) = voxels.bounds() else {
             return Ok(());
         };
-        let low = min.saturating_add(IVec3::from(bounds.min.map(i32::from)));
-        let beyond = min.saturating_add(IVec3::from(bounds.max.map(i32::from)) + 1);
+        let [low, beyond] = [
+            min.checked_add(IVec3::from(bounds.min.map(i32::from))),
+            min.checked_add(IVec3::from(bounds.max.map(i32::from)) + 1),
+        ];
+        let (Some(low), Some(beyond)) = (low, beyond) else {
+            return Err(VoxelWorldError::Outside { cell: min });
+        };
         let mut octree = self.octree.clone();
         make_room(&mut octree, low, beyond)?;
         let half = octree.half_edge();
@@ -215,7 +220,8 @@ impl VoxelWorld {
 
     /// Makes a changed octree the world's, unless nothing changed.
     fn step(&mut self, octree: Octree) {
-        if octree.root() == self.octree.root() {
+        // Of full cubes of one value the edge matters too.
+        if octree == self.octree || octree.is_empty() && self.octree.is_empty() {
             return;
         }
         self.done.push(std::mem::replace(&mut self.octree, octree));
@@ -313,6 +319,10 @@ mod tests {
             max: IVec3::MAX,
         };
         assert!(world.fill(&everything, 1).is_err());
+        let stamp = Octree::from_cells(3, [([4, 4, 4], 1)]).unwrap();
+        for min in [i32::MIN, i32::MAX - 1, i32::MAX] {
+            assert!(world.stamp(&stamp, IVec3::splat(min)).is_err());
+        }
         assert_eq!(*world.octree(), before);
         world.fill(&everything, 0).unwrap();
         assert!(world.octree().is_empty(), "everywhere may be dug");

@@ -13,6 +13,7 @@ mod diff;
 mod edit;
 mod leaves;
 mod node;
+mod overlay;
 mod raycast;
 mod region;
 mod symmetry;

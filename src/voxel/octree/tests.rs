@@ -406,4 +406,23 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn what_lies_above_hides_what_lies_below_and_the_middles_meet(
+        below in (0u32..=4).prop_flat_map(|depth| (Just(depth), any_cells(1 << depth))),
+        above in (0u32..=4).prop_flat_map(|depth| (Just(depth), any_cells(1 << depth))),
+    ) {
+        let [mut below, mut above] = [below, above].map(|(depth, cells)| Octree::from_cells(depth, cells).unwrap());
+        let mut both = below.clone();
+        both.overlay(&above).unwrap();
+        for octree in [&mut below, &mut above] {
+            while octree.depth() < both.depth() {
+                octree.grow().unwrap();
+            }
+        }
+        let mut expected = cells_of(&below);
+        expected.extend(cells_of(&above));
+        prop_assert_eq!(cells_of(&both), expected);
+        prop_assert!(is_canonical(both.root()));
+    }
 }

@@ -66,13 +66,21 @@ const FORMATS: &[Format] = &[
     Format {
         extension: "csm",
         decode: |bytes, _| Ok(Contents::Materials(csm::decode(bytes)?)),
-        encode: |contents| Ok(csm::encode(&contents.to_materials(ColorMatch::default())?)?),
+        encode: |contents| {
+            Ok(csm::encode_with_depth(
+                &contents.to_materials(ColorMatch::default())?,
+            )?)
+        },
         only_materials: true,
     },
     Format {
         extension: "bcf",
         decode: |bytes, _| Ok(Contents::Materials(bcf::decode(bytes)?)),
-        encode: |contents| Ok(bcf::encode(&contents.to_materials(ColorMatch::default())?)?),
+        encode: |contents| {
+            Ok(bcf::encode_with_depth(
+                &contents.to_materials(ColorMatch::default())?,
+            )?)
+        },
         only_materials: true,
     },
     Format {
@@ -98,7 +106,15 @@ const FORMATS: &[Format] = &[
 /// [`FormatError::UnknownExtension`], [`FormatError::Unreadable`], [`FormatError::TooLarge`], else what the format's
 /// decoder says.
 pub fn load(path: &Path, options: &ReadOptions) -> Result<Contents, FormatError> {
-    (format_of(path)?.decode)(&read(path)?, options)
+    decode(path, &read(path)?, options)
+}
+
+/// What the bytes of a file hold, in the format that its extension names.
+///
+/// # Errors
+/// [`FormatError::UnknownExtension`], else what the format's decoder says.
+pub fn decode(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<Contents, FormatError> {
+    (format_of(path)?.decode)(bytes, options)
 }
 
 /// Writes a file in the format that its extension names; see [`write_atomically`] for what a crash leaves.

@@ -14,7 +14,7 @@ mod write;
 
 pub use error::{BcfError, Origin};
 pub use read::decode;
-pub use write::encode;
+pub use write::{encode, encode_with_depth};
 
 /// Begins every file: the number 0x42434631, low byte first.
 const MAGIC: [u8; 4] = *b"1FCB";

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::format::csm;
 use crate::voxel::{Node, Octree};
 
 /// A file with a root at byte 12 and what follows.
@@ -195,6 +196,36 @@ fn any_node() -> impl Strategy<Value = Node> {
     leaf.prop_recursive(6, 300, 8, |inner| {
         prop::array::uniform8(inner).prop_map(Node::new)
     })
+}
+
+#[test]
+fn a_depth_that_no_branch_reaches_is_kept_when_asked_for() {
+    let half = Node::new([3, 3, 3, 3, 0, 0, 0, 200].map(Node::Leaf));
+    for (depth, root) in [
+        (4, Node::Leaf(200)),
+        (1, Node::EMPTY),
+        (6, half.clone()),
+        (0, Node::Leaf(7)),
+        (
+            2,
+            Node::new([
+                half,
+                Node::EMPTY,
+                Node::EMPTY,
+                Node::EMPTY,
+                Node::Leaf(1),
+                Node::EMPTY,
+                Node::EMPTY,
+                Node::EMPTY,
+            ]),
+        ),
+    ] {
+        let octree = Octree::from_root(depth, root).unwrap();
+        let bytes = encode_with_depth(&octree).unwrap();
+        assert_eq!(decode(&bytes).unwrap(), octree, "depth {depth}");
+        let text = csm::encode_with_depth(&octree).unwrap();
+        assert_eq!(csm::decode(&text).unwrap(), octree, "depth {depth}");
+    }
 }
 
 proptest! {

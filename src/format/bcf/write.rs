@@ -13,10 +13,30 @@ const SMALL_FILE: u64 = 1 << 16;
 /// # Errors
 /// [`BcfError::TooLarge`].
 pub fn encode(octree: &Octree) -> Result<Vec<u8>, BcfError> {
-    let small = size(octree, 2);
+    encode_to(octree, 0)
+}
+
+/// As [`encode`], and so that the octree's depth is read again: where no branch is that deep, the lowest corner is
+/// written as branches of equal leaves.
+///
+/// # Errors
+/// [`BcfError::TooLarge`].
+pub fn encode_with_depth(octree: &Octree) -> Result<Vec<u8>, BcfError> {
+    match octree.depth() {
+        depth if octree.root().depth() < depth => encode_to(octree, depth),
+        _ => encode(octree),
+    }
+}
+
+/// A file whose lowest corner has at least `depth` levels.
+fn encode_to(octree: &Octree, depth: u32) -> Result<Vec<u8>, BcfError> {
+    // A level is a node of eight pointers and as many leaves of two bytes at most.
+    let size =
+        |pointer| size(octree, pointer).saturating_add(u64::from(depth) * (17 + 8 * pointer));
+    let small = size(2);
     let (pointer, got) = match small {
         ..=SMALL_FILE => (2, small),
-        _ => (4, size(octree, 4)),
+        _ => (4, size(4)),
     };
     if got > MAX_BYTES {
         return Err(BcfError::TooLarge { got });
@@ -25,7 +45,7 @@ pub fn encode(octree: &Octree) -> Result<Vec<u8>, BcfError> {
     bytes.extend(MAGIC);
     bytes.extend([VERSION, 0, 0, 0]);
     bytes.extend(12_u32.to_le_bytes());
-    write(octree.root(), pointer, &mut bytes);
+    write(octree.root(), depth, pointer, &mut bytes);
     Ok(bytes)
 }
 
@@ -56,27 +76,42 @@ fn size(octree: &Octree, pointer: u64) -> u64 {
     }
 }
 
-fn write(node: &Node, pointer: usize, bytes: &mut Vec<u8>) {
+/// Writes a node, its lowest corner at least `depth` levels deep.
+fn write(node: &Node, depth: u32, pointer: usize, bytes: &mut Vec<u8>) {
     match node {
+        Node::Leaf(value) if depth == 1 => {
+            bytes.push(0x90);
+            bytes.extend([*value; 8]);
+        }
+        Node::Leaf(_) | Node::Octa(_) if depth > 1 => {
+            write_branch(&node.children(), depth, pointer, bytes);
+        }
         Node::Leaf(value @ ..=0x7f) => bytes.push(*value),
         Node::Leaf(value) => bytes.extend([0x80, *value]),
         Node::Octa(leaves) => {
             bytes.push(0x90);
             bytes.extend(leaves);
         }
-        Node::Branch(children) => {
-            bytes.push(if pointer == 2 { 0xa1 } else { 0xa2 });
-            let pointers = bytes.len();
-            bytes.resize(pointers + 8 * pointer, 0);
-            for (octant, child) in children.iter().enumerate() {
-                let offset = bytes.len().to_le_bytes();
-                let place = pointers + octant * pointer;
-                let slot = bytes.get_mut(place..place + pointer);
-                if let (Some(slot), Some(offset)) = (slot, offset.get(..pointer)) {
-                    slot.copy_from_slice(offset);
-                }
-                write(child, pointer, bytes);
-            }
+        Node::Branch(children) => write_branch(children, depth, pointer, bytes),
+    }
+}
+
+fn write_branch(children: &[Node; 8], depth: u32, pointer: usize, bytes: &mut Vec<u8>) {
+    bytes.push(if pointer == 2 { 0xa1 } else { 0xa2 });
+    let pointers = bytes.len();
+    bytes.resize(pointers + 8 * pointer, 0);
+    for (octant, child) in children.iter().enumerate() {
+        let offset = bytes.len().to_le_bytes();
+        let place = pointers + octant * pointer;
+        let slot = bytes.get_mut(place..place + pointer);
+        if let (Some(slot), Some(offset)) = (slot, offset.get(..pointer)) {
+            slot.copy_from_slice(offset);
         }
+        let depth = if octant == 0 {
+            depth.saturating_sub(1)
+        } else {
+            0
+        };
+        write(child, depth, pointer, bytes);
     }
 }

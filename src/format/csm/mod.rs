@@ -14,7 +14,7 @@ mod write;
 
 pub use error::{CsmError, Place};
 pub use parse::{Parsed, parse};
-pub use write::{MAX_STATEMENTS, encode};
+pub use write::{MAX_STATEMENTS, encode, encode_with_depth};
 
 use crate::voxel::{Node, Octree};
 

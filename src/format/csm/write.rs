@@ -18,7 +18,24 @@ const USUAL_LINE: usize = 36;
 /// # Errors
 /// [`CsmError::TooManyStatements`] above [`MAX_STATEMENTS`]; it takes no memory to say so.
 pub fn encode(octree: &Octree) -> Result<Vec<u8>, CsmError> {
-    let mut left = MAX_STATEMENTS;
+    encode_to(octree, 0)
+}
+
+/// As [`encode`], and so that the octree's depth is read again: where no branch is that deep, the lowest corner is
+/// written as branches of equal leaves.
+///
+/// # Errors
+/// [`CsmError::TooManyStatements`].
+pub fn encode_with_depth(octree: &Octree) -> Result<Vec<u8>, CsmError> {
+    match octree.depth() {
+        depth if octree.root().depth() < depth => encode_to(octree, depth),
+        _ => encode(octree),
+    }
+}
+
+/// A text whose lowest corner has at least `depth` levels.
+fn encode_to(octree: &Octree, depth: u32) -> Result<Vec<u8>, CsmError> {
+    let mut left = MAX_STATEMENTS - 8 * depth as usize;
     if !fits(octree.root(), &mut left) {
         return Err(CsmError::TooManyStatements);
     }
@@ -26,7 +43,7 @@ pub fn encode(octree: &Octree) -> Result<Vec<u8>, CsmError> {
         text: Vec::with_capacity((MAX_STATEMENTS - left) * USUAL_LINE),
         path: Vec::new(),
     };
-    writer.part(octree.root());
+    writer.part(octree.root(), depth);
     Ok(writer.text)
 }
 
@@ -52,33 +69,41 @@ struct Writer {
 }
 
 impl Writer {
-    /// Calls itself once per level.
-    fn part(&mut self, node: &Node) {
+    /// A part whose lowest corner shall have at least `depth` levels. Calls itself once per level.
+    fn part(&mut self, node: &Node, depth: u32) {
         match node {
+            Node::Leaf(value) if depth == 1 => self.leaves([*value; 8]),
+            Node::Leaf(_) | Node::Octa(_) if depth > 1 => self.branch(&node.children(), depth),
             Node::Leaf(0) => {}
             Node::Leaf(value) => {
                 self.begin();
                 self.value(*value);
                 self.text.push(b'\n');
             }
-            Node::Octa(leaves) => {
-                self.begin();
-                let mut before = b'[';
-                for &leaf in leaves {
-                    self.text.push(before);
-                    self.value(leaf);
-                    before = b' ';
-                }
-                self.text.extend(b"]\n");
-            }
-            Node::Branch(children) => {
-                for (letter, child) in (b'a'..).zip(children.iter()) {
-                    self.path.push(letter);
-                    self.part(child);
-                    self.path.pop();
-                }
-            }
+            Node::Octa(leaves) => self.leaves(*leaves),
+            Node::Branch(children) => self.branch(children, depth),
         }
+    }
+
+    fn branch(&mut self, children: &[Node; 8], depth: u32) {
+        let mut depth = depth.saturating_sub(1);
+        for (letter, child) in (b'a'..).zip(children) {
+            self.path.push(letter);
+            self.part(child, depth);
+            self.path.pop();
+            depth = 0;
+        }
+    }
+
+    fn leaves(&mut self, leaves: [u8; 8]) {
+        self.begin();
+        let mut before = b'[';
+        for leaf in leaves {
+            self.text.push(before);
+            self.value(leaf);
+            before = b' ';
+        }
+        self.text.extend(b"]\n");
     }
 
     fn begin(&mut self) {

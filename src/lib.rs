@@ -40,8 +40,11 @@ pub mod prelude {
         image_to_3d::{
             GenerateRequest, Generation, GenerationCancelled, GenerationFailed, GenerationFinished,
             GenerationPreview, GenerationProgress, GenerationStatus, ImageTo3D, PictureInput,
-            TrellisSettings,
+            Placement, TrellisSettings,
         },
-        world::{VoxelModel3d, VoxelSize},
+        world::{
+            Autosave, LoadWorld, SaveWorld, VoxelModel3d, VoxelSize, WorldFileFailed, WorldLoaded,
+            WorldSaved,
+        },
     };
 }

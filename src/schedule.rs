@@ -5,7 +5,8 @@ use bevy::ecs::schedule::SystemSet;
 /// What happens in a frame, in this order, all in the schedule `Update`. Order your systems against these.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TrellisSystems {
-    /// Requests whose pictures have arrived go to the worker, and cancellations take effect.
+    /// Requests whose pictures have arrived go to the worker, cancellations take effect, and worlds are saved and
+    /// loaded.
     Collect,
     /// News from the worker becomes events, previews and models.
     Receive,

@@ -11,8 +11,10 @@ use crate::world::{VoxelModel3d, VoxelSize};
 use super::generation::{GenerationCancelled, GenerationFailed};
 use super::photo::Photo;
 use super::picture_input::{InputError, pixels_of};
+use super::placement::{Stamping, ToStamp, Worlds};
 use super::{
-    GenerateRequest, Generation, GenerationStatus, ImageTo3D, PictureInput, TrellisSettings,
+    GenerateRequest, Generation, GenerationStatus, ImageTo3D, PictureInput, Placement,
+    TrellisSettings,
 };
 
 /// A request that has not reached the worker, because its pictures are not all there.
@@ -55,6 +57,7 @@ pub(super) fn collect_requests(
     settings: Res<TrellisSettings>,
     backends: Res<Backends>,
     loaded: LoadedImages,
+    worlds: Worlds,
     mut requests: Query<(Entity, &mut Requested, &mut Generation, Option<&Photo>)>,
 ) {
     let oldest_first = requests
@@ -78,12 +81,17 @@ pub(super) fn collect_requests(
             fail(entity, &mut generation, message.into(), &mut commands);
             continue;
         }
+        commands.entity(entity).try_insert(VoxelSize(voxel_size));
+        let placement = requested.request.placement.unwrap_or(settings.placement);
+        if let Placement::World(named) = placement
+            && let Err(error) = worlds.prepare(entity, named, &mut commands)
+        {
+            fail(entity, &mut generation, error.to_string(), &mut commands);
+            continue;
+        }
         let job = requested.job(&settings);
         match image_to_3d.generator(&backends, &settings).submit(job) {
-            Ok(job) => {
-                image_to_3d.link(job, entity);
-                commands.entity(entity).try_insert(VoxelSize(voxel_size));
-            }
+            Ok(job) => image_to_3d.link(job, entity),
             Err(error) => fail(entity, &mut generation, error.to_string(), &mut commands),
         }
     }
@@ -157,7 +165,7 @@ pub(super) fn cancel_requests(
                 generation.dismiss_ghost(&mut commands);
                 commands
                     .entity(entity)
-                    .try_remove::<(Requested, Photo, VoxelModel3d)>();
+                    .try_remove::<(Requested, Photo, VoxelModel3d, ToStamp, Stamping)>();
                 commands.trigger(GenerationCancelled { entity });
             }
             Ok(_) => {}

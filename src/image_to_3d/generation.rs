@@ -33,9 +33,9 @@ pub enum GenerationStatus {
     Queued,
     /// The backend is at work.
     Running(Progress),
-    /// The voxels are there, their chunks are being meshed.
+    /// The voxels are there; their chunks are being meshed, or they are being stamped into the world.
     Meshing,
-    /// The chunks stand.
+    /// The chunks stand, or the voxels are the world's.
     Done,
     /// It was not possible.
     Failed {
@@ -124,10 +124,12 @@ pub struct GenerationPreview {
 /// The thing stands in the world.
 #[derive(EntityEvent, Clone, Debug)]
 pub struct GenerationFinished {
-    /// The generation, which now has a [`crate::world::VoxelModel3d`] and its chunks.
+    /// The generation, which now has a [`crate::world::VoxelModel3d`] and its chunks, unless a world took the voxels.
     pub entity: Entity,
     /// Who made it.
     pub backend: &'static str,
+    /// The world into which it was stamped; then neither model nor chunks are the generation's.
+    pub world: Option<Entity>,
     /// Solid cells.
     pub voxels: usize,
     /// Chunks that have faces.

@@ -9,6 +9,7 @@ use crate::schedule::TrellisSystems;
 
 use super::collect::{cancel_removed, cancel_requests, collect_requests};
 use super::photo::{put_camera_away, take_photos};
+use super::placement::{stamp, start_stamping};
 use super::receive::{finish, receive_news};
 use super::{ImageTo3D, TrellisSettings};
 
@@ -35,7 +36,12 @@ impl Plugin for ImageTo3DPlugin {
                     .chain()
                     .in_set(TrellisSystems::Collect),
             )
-            .add_systems(Update, receive_news.in_set(TrellisSystems::Receive))
+            .add_systems(
+                Update,
+                (receive_news, start_stamping, stamp)
+                    .chain()
+                    .in_set(TrellisSystems::Receive),
+            )
             .add_observer(cancel_removed)
             .add_observer(put_camera_away)
             .add_observer(finish);

@@ -11,17 +11,25 @@ use super::collect::fail;
 use super::generation::{
     GenerationCancelled, GenerationFinished, GenerationPreview, GenerationProgress,
 };
+use super::placement::{IntoWorld, ToStamp};
 use super::{Generation, GenerationStatus, ImageTo3D};
 
 /// News that a frame takes at most, so that a backend which reports without pause cannot hold it up.
 const NEWS_PER_FRAME: usize = 64;
+
+/// What a backend does before it tells anything.
+const BEGUN: Progress = Progress {
+    stage: Stage::Loading,
+    step: 0,
+    steps: 0,
+};
 
 /// Takes the news from the worker.
 pub(super) fn receive_news(
     mut commands: Commands,
     mut image_to_3d: ResMut<ImageTo3D>,
     mut models: ResMut<Assets<VoxelModel>>,
-    mut generations: Query<(&mut Generation, &VoxelSize)>,
+    mut generations: Query<(&mut Generation, &VoxelSize, Has<IntoWorld>)>,
 ) {
     for _ in 0..NEWS_PER_FRAME {
         let generator = image_to_3d.generator.as_mut();
@@ -36,18 +44,13 @@ pub(super) fn receive_news(
         };
         // Without an entity somebody despawned it; its job has been cancelled.
         let Some(entity) = entity else { continue };
-        let Ok((mut generation, voxel_size)) = generations.get_mut(entity) else {
+        let Ok((mut generation, voxel_size, into_world)) = generations.get_mut(entity) else {
             continue;
         };
         match news {
             News::Started { backend, .. } => {
                 generation.backend = Some(backend.name);
-                let begun = Progress {
-                    stage: Stage::Loading,
-                    step: 0,
-                    steps: 0,
-                };
-                generation.status = GenerationStatus::Running(begun);
+                generation.status = GenerationStatus::Running(BEGUN);
             }
             News::Progress { progress, .. } => {
                 generation.status = GenerationStatus::Running(progress);
@@ -55,19 +58,8 @@ pub(super) fn receive_news(
             }
             News::Preview { model, .. } => {
                 let voxels = model.len();
-                let shown = (
-                    VoxelModel3d(models.add(model)),
-                    *voxel_size,
-                    Ghost::default(),
-                );
-                match generation.ghost {
-                    Some(ghost) => {
-                        commands.entity(ghost).try_insert(shown);
-                    }
-                    None => generation.ghost = Some(commands.spawn((shown, ChildOf(entity))).id()),
-                }
-                let age = generation.age();
-                generation.first_preview.get_or_insert(age);
+                let model = VoxelModel3d(models.add(model));
+                show_ghost(entity, &mut generation, (model, *voxel_size), &mut commands);
                 commands.trigger(GenerationPreview { entity, voxels });
             }
             News::Finished { model, .. } => {
@@ -76,9 +68,12 @@ pub(super) fn receive_news(
                 if let Some(ghost) = generation.ghost {
                     commands.entity(ghost).try_remove::<ChunkGrid>();
                 }
-                commands
-                    .entity(entity)
-                    .try_insert(VoxelModel3d(models.add(model)));
+                if into_world {
+                    commands.entity(entity).try_insert(ToStamp(model));
+                } else {
+                    let shown = VoxelModel3d(models.add(model));
+                    commands.entity(entity).try_insert(shown);
+                }
             }
             News::Failed { error, .. } => {
                 fail(entity, &mut generation, error.to_string(), &mut commands);
@@ -90,6 +85,24 @@ pub(super) fn receive_news(
             }
         }
     }
+}
+
+/// Shows a preview in the place of the one before.
+fn show_ghost(
+    entity: Entity,
+    generation: &mut Generation,
+    shown: (VoxelModel3d, VoxelSize),
+    commands: &mut Commands,
+) {
+    let shown = (shown, Ghost::default());
+    match generation.ghost {
+        Some(ghost) => {
+            commands.entity(ghost).try_insert(shown);
+        }
+        None => generation.ghost = Some(commands.spawn((shown, ChildOf(entity))).id()),
+    }
+    let age = generation.age();
+    generation.first_preview.get_or_insert(age);
 }
 
 /// A generation is done when its chunks stand; its ghost voxels go.
@@ -116,6 +129,7 @@ pub(super) fn finish(
     commands.trigger(GenerationFinished {
         entity,
         backend: generation.backend.unwrap_or_default(),
+        world: None,
         voxels: models.get(shows.id()).map_or(0, VoxelModel::len),
         chunks,
         quads,

@@ -5,7 +5,7 @@ use bevy::prelude::*;
 use crate::backend::BackendChoice;
 use crate::generation::Priority;
 
-use super::PictureInput;
+use super::{PictureInput, Placement};
 
 /// Asks for the thing in a picture. What is not said is taken from [`super::TrellisSettings`].
 #[derive(Clone, Debug)]
@@ -20,8 +20,10 @@ pub struct GenerateRequest {
     pub backend: Option<BackendChoice>,
     /// When it is done.
     pub priority: Priority,
-    /// Edge of a voxel in metres.
+    /// Edge of a voxel in metres; a world has a size of its own, see [`Placement::World`].
     pub voxel_size: Option<f32>,
+    /// Whether it becomes an entity of its own or part of a world.
+    pub placement: Option<Placement>,
     /// Where the result's origin, the centre of its bottom face, shall stand.
     pub transform: Transform,
 }
@@ -36,6 +38,7 @@ impl GenerateRequest {
             backend: None,
             priority: Priority::default(),
             voxel_size: None,
+            placement: None,
             transform: Transform::IDENTITY,
         }
     }
@@ -44,6 +47,21 @@ impl GenerateRequest {
     #[must_use]
     pub fn at(self, transform: Transform) -> Self {
         Self { transform, ..self }
+    }
+
+    /// Whether it becomes an entity of its own or part of a world.
+    #[must_use]
+    pub fn placed(self, placement: Placement) -> Self {
+        Self {
+            placement: Some(placement),
+            ..self
+        }
+    }
+
+    /// Stamped into the only voxel world there is, see [`Placement::World`].
+    #[must_use]
+    pub fn into_world(self) -> Self {
+        self.placed(Placement::World(None))
     }
 
     /// Another seed: another thing of the same kind, where the backend makes random choices.

@@ -5,6 +5,8 @@ use bevy::prelude::*;
 use crate::backend::{BackendChoice, Prompt};
 use crate::world::VoxelSize;
 
+use super::Placement;
+
 /// Defaults of requests. Insert or change it at any time; it is read when a request is made ready.
 #[derive(Resource, Clone, Debug, PartialEq)]
 pub struct TrellisSettings {
@@ -14,6 +16,8 @@ pub struct TrellisSettings {
     pub resolution: u32,
     /// Edge of a voxel in metres.
     pub voxel_size: f32,
+    /// Whether things become entities of their own or parts of a world.
+    pub placement: Placement,
     /// Whether ghost voxels show while the work goes on.
     pub previews: bool,
     /// Most requests that may wait; read when the first request is made.
@@ -26,6 +30,7 @@ impl Default for TrellisSettings {
             backend: BackendChoice::Auto,
             resolution: Prompt::DEFAULT_RESOLUTION,
             voxel_size: VoxelSize::default().0,
+            placement: Placement::default(),
             previews: true,
             queue_capacity: 64,
         }

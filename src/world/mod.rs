@@ -6,20 +6,30 @@
 //! bottom face) or a world's lies at the entity's transform. A frame makes chunk entities for no longer than
 //! [`MeshingSettings::frame_budget`], and at least one. Where models come from is the matter of `image_to_3d`.
 
+mod autosave;
 mod chunk;
 mod detail;
+mod file;
 mod grid;
+mod loader;
 mod material;
 mod model;
+mod place;
 mod plugin;
 mod publish;
 mod remesh;
+mod save;
 mod scene;
 mod stale;
 
+pub use autosave::Autosave;
 pub use chunk::Chunk;
 pub use detail::LevelOfDetail;
+pub use file::WorldFileError;
 pub(crate) use grid::ChunkGrid;
+pub use loader::{LoadedColors, VoxelModelLoadError, VoxelModelLoader, VoxelModelSettings};
 pub use material::Ghost;
 pub use model::{MeshingSettings, ModelReady, VoxelModel3d, VoxelSize, WorldReady};
+pub use place::{WhichWorldError, WorldSpot, which_world};
 pub use plugin::VoxelModelPlugin;
+pub use save::{LoadWorld, SaveWorld, WorldFileFailed, WorldLoaded, WorldSaved};

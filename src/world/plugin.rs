@@ -8,14 +8,16 @@ use crate::voxel::{VoxelModel, VoxelWorld};
 use super::detail::look_around;
 use super::publish::take_meshes;
 use super::remesh::{show_models, show_worlds, start_meshing, take_down};
-use super::{ChunkGrid, LevelOfDetail, MeshingSettings, VoxelModel3d, VoxelSize};
+use super::{ChunkGrid, LevelOfDetail, MeshingSettings, VoxelModel3d, VoxelModelLoader, VoxelSize};
 
 /// Shows entities with a [`VoxelModel3d`] or a [`VoxelWorld`].
 pub struct VoxelModelPlugin;
 
 impl Plugin for VoxelModelPlugin {
     fn build(&self, app: &mut App) {
+        super::save::connect(app);
         app.init_asset::<VoxelModel>()
+            .init_asset_loader::<VoxelModelLoader>()
             .register_required_components::<VoxelWorld, Transform>()
             .register_required_components::<VoxelWorld, Visibility>()
             .register_required_components::<VoxelWorld, VoxelSize>()

@@ -12,10 +12,22 @@ use super::puppet::{Act, puppet_backends};
 
 /// Bevy's core and the plugin under test.
 pub fn headless_app() -> App {
+    app_with(AssetPlugin::default())
+}
+
+/// The same with assets in a folder.
+pub fn app_with_assets(folder: &std::path::Path) -> App {
+    app_with(AssetPlugin {
+        file_path: folder.display().to_string(),
+        ..default()
+    })
+}
+
+fn app_with(assets: AssetPlugin) -> App {
     let mut app = App::new();
     app.add_plugins((
         MinimalPlugins,
-        AssetPlugin::default(),
+        assets,
         TransformPlugin,
         bevy::mesh::MeshPlugin,
         ImagePlugin::default(),

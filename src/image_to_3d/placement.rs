@@ -1,0 +1,179 @@
+//! [`Placement`]: whether what was made becomes an entity of its own or part of a voxel world.
+
+use bevy::ecs::system::SystemParam;
+use bevy::prelude::*;
+use bevy::tasks::futures::check_ready;
+use bevy::tasks::{AsyncComputeTaskPool, Task};
+
+use crate::voxel::{Octree, VoxelModel, VoxelWorld, VoxelWorldError};
+use crate::world::{VoxelSize, WhichWorldError, WorldSpot, which_world};
+
+use super::collect::fail;
+use super::generation::GenerationFinished;
+use super::{Generation, GenerationStatus};
+
+/// Where what was made comes to stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// On the generation's entity, with chunks of its own.
+    #[default]
+    Entity,
+    /// Stamped into a [`VoxelWorld`] as one step that can be undone: into the one named, else into the only one there
+    /// is.
+    ///
+    /// It stands at the request's transform, moved to the nearest cell and turned to the nearest quarter; a mirror
+    /// image is kept, tilt and size are not. A voxel becomes a voxel of the world's size, in the nearest colour of
+    /// the world's palette. Ghost voxels show it before.
+    World(Option<Entity>),
+}
+
+/// Why something cannot be put into a world.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PlacementError {
+    #[error(transparent)]
+    Which(#[from] WhichWorldError),
+    #[error("the place is no usable one in the world: give finite metres, and the world a size")]
+    Place,
+    #[error(transparent)]
+    World(#[from] VoxelWorldError),
+}
+
+/// The world into which a generation goes at the end; beside [`Generation`].
+#[derive(Component, Clone, Copy)]
+pub(super) struct IntoWorld(pub(super) Entity);
+
+/// A finished model on its way into the world.
+#[derive(Component)]
+pub(super) struct ToStamp(pub(super) VoxelModel);
+
+/// The layer of a finished model, being made.
+#[derive(Component)]
+pub(super) struct Stamping {
+    layer: Task<Result<Octree, VoxelWorldError>>,
+    voxels: usize,
+}
+
+/// The worlds there are and where they stand.
+#[derive(SystemParam)]
+pub(super) struct Worlds<'w, 's> {
+    worlds: Query<'w, 's, (Entity, Option<&'static VoxelSize>), With<VoxelWorld>>,
+    parents: Query<'w, 's, (), With<ChildOf>>,
+    places: TransformHelper<'w, 's>,
+}
+
+impl Worlds<'_, '_> {
+    /// Makes a generation ready for its world: its ghost voxels shall look as the stamp will.
+    pub(super) fn prepare(
+        &self,
+        generation: Entity,
+        named: Option<Entity>,
+        commands: &mut Commands,
+    ) -> Result<(), PlacementError> {
+        let world = which_world(named, self.worlds.iter().map(|(entity, _)| entity))?;
+        let (spot, place, voxel_size) = self.spot(generation, world)?;
+        commands
+            .entity(generation)
+            .try_insert((IntoWorld(world), VoxelSize(voxel_size)));
+        if !self.parents.contains(generation) {
+            let aligned = spot.transform(&place, voxel_size).compute_transform();
+            commands.entity(generation).try_insert(aligned);
+        }
+        Ok(())
+    }
+
+    /// Where a generation lands in a world, where the world stands, and the edge of its voxels.
+    fn spot(
+        &self,
+        generation: Entity,
+        world: Entity,
+    ) -> Result<(WorldSpot, GlobalTransform, f32), PlacementError> {
+        let (_, size) = self
+            .worlds
+            .get(world)
+            .map_err(|_| WhichWorldError::NotOne { entity: world })?;
+        let voxel_size = size.copied().unwrap_or_default().0;
+        let place_of = |entity| {
+            let place = self.places.compute_global_transform(entity);
+            place.map_err(|_| PlacementError::Place)
+        };
+        let place = place_of(world)?;
+        WorldSpot::nearest(&place_of(generation)?, &place, voxel_size)
+            .map(|spot| (spot, place, voxel_size))
+            .ok_or(PlacementError::Place)
+    }
+}
+
+/// Starts making the layers of models that have come.
+pub(super) fn start_stamping(
+    mut commands: Commands,
+    worlds: Worlds,
+    palettes: Query<&VoxelWorld>,
+    mut finished: Query<(Entity, &mut Generation, &IntoWorld, &ToStamp)>,
+) {
+    for (entity, mut generation, into, to_stamp) in &mut finished {
+        commands.entity(entity).try_remove::<ToStamp>();
+        let spot = worlds.spot(entity, into.0);
+        let (spot, palette) = match (spot, palettes.get(into.0)) {
+            (Ok((spot, ..)), Ok(world)) => (spot, world.palette().clone()),
+            (Err(error), _) => {
+                fail(entity, &mut generation, error.to_string(), &mut commands);
+                continue;
+            }
+            (_, Err(_)) => continue,
+        };
+        let model = to_stamp.0.clone();
+        let voxels = model.len();
+        let layer = AsyncComputeTaskPool::get()
+            .spawn(async move { model.layer(&palette, spot.position, spot.symmetry) });
+        commands
+            .entity(entity)
+            .try_insert(Stamping { layer, voxels });
+    }
+}
+
+/// Lays finished layers over their worlds, oldest generation first.
+pub(super) fn stamp(
+    mut commands: Commands,
+    mut worlds: Query<&mut VoxelWorld>,
+    mut stamping: Query<(Entity, &mut Generation, &IntoWorld, &mut Stamping)>,
+) {
+    let oldest_first = stamping
+        .iter_mut()
+        .sort_by_key::<&Generation, _>(|generation| generation.number);
+    for (entity, mut generation, into, mut stamping) in oldest_first {
+        let Some(layer) = check_ready(&mut stamping.layer) else {
+            continue;
+        };
+        commands
+            .entity(entity)
+            .try_remove::<(Stamping, IntoWorld)>();
+        if let Err(error) = lay(layer, into.0, &mut worlds) {
+            fail(entity, &mut generation, error.to_string(), &mut commands);
+            continue;
+        }
+        generation.status = GenerationStatus::Done;
+        generation.dismiss_ghost(&mut commands);
+        commands.trigger(GenerationFinished {
+            entity,
+            backend: generation.backend.unwrap_or_default(),
+            world: Some(into.0),
+            voxels: stamping.voxels,
+            chunks: 0,
+            quads: 0,
+            entities: 1,
+            elapsed: generation.age(),
+            first_preview: generation.first_preview,
+        });
+    }
+}
+
+fn lay(
+    layer: Result<Octree, VoxelWorldError>,
+    entity: Entity,
+    worlds: &mut Query<&mut VoxelWorld>,
+) -> Result<(), PlacementError> {
+    let mut world = worlds
+        .get_mut(entity)
+        .map_err(|_| WhichWorldError::NotOne { entity })?;
+    Ok(world.overlay(&layer?)?)
+}

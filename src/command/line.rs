@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 /// Turn pictures into voxels.
 #[derive(Parser, Clone, Debug, PartialEq)]
@@ -16,22 +16,7 @@ pub(super) struct Line {
 #[derive(Subcommand, Clone, Debug, PartialEq)]
 pub(super) enum Verb {
     /// Make the thing in a picture
-    Generate {
-        /// A picture file (PNG, JPEG, WebP)
-        picture: PathBuf,
-        /// Seed of every random choice
-        #[arg(long, default_value_t = 0)]
-        seed: u64,
-        /// Voxels per axis
-        #[arg(long)]
-        resolution: Option<u32>,
-        /// Where it shall stand, in metres; default: where the game says, else the origin
-        #[arg(long, num_args = 3, value_names = ["X", "Y", "Z"], allow_negative_numbers = true)]
-        at: Option<Vec<f32>>,
-        /// Who makes it: auto or a backend's name
-        #[arg(long)]
-        backend: Option<String>,
-    },
+    Generate(Order),
     /// List what is being made and what was made
     List,
     /// Stop making something
@@ -40,12 +25,73 @@ pub(super) enum Verb {
         #[arg(value_name = "ID|all")]
         which: Which,
     },
-    /// Take something out of the world
+    /// Take something away; what was stamped into the world stays there
     Remove {
         /// Its number in the list, or all
         #[arg(value_name = "ID|all")]
         which: Which,
     },
+    /// Save the world
+    Save {
+        /// A file name, with .bcf or .csm; without either .bcf
+        name: PathBuf,
+    },
+    /// Replace the world by a saved one
+    Load {
+        /// A file name, with .bcf or .csm; without either .bcf
+        name: PathBuf,
+    },
+    /// Write a thing that was made, or the world, to a file
+    Export {
+        /// Its number in the list, or world
+        #[arg(value_name = "ID|world")]
+        what: What,
+        /// A file name; its extension tells the format; without one .bcf
+        name: PathBuf,
+    },
+}
+
+/// What to make.
+#[derive(Args, Clone, Debug, PartialEq)]
+pub(super) struct Order {
+    /// A picture file (PNG, JPEG, WebP)
+    pub(super) picture: PathBuf,
+    /// Seed of every random choice
+    #[arg(long, default_value_t = 0)]
+    pub(super) seed: u64,
+    /// Voxels per axis
+    #[arg(long)]
+    pub(super) resolution: Option<u32>,
+    /// Where it shall stand, in metres; default: where the game says, else the origin
+    #[arg(long, num_args = 3, value_names = ["X", "Y", "Z"], allow_negative_numbers = true)]
+    pub(super) at: Option<Vec<f32>>,
+    /// Who makes it: auto or a backend's name
+    #[arg(long)]
+    pub(super) backend: Option<String>,
+    /// Stamp it into the voxel world instead of letting it stand on its own
+    #[arg(long)]
+    pub(super) world: bool,
+}
+
+/// A generation's model or the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Number(u32),
+    World,
+}
+
+impl std::str::FromStr for What {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "world" => Ok(Self::World),
+            number => number
+                .parse()
+                .map(Self::Number)
+                .map_err(|_| "use a number from the list, or world".into()),
+        }
+    }
 }
 
 /// One generation or all of them.
@@ -126,14 +172,15 @@ mod tests {
 
     #[test]
     fn every_option_of_generate_is_understood() {
-        let line = "/trellis generate 'my cat.png' --seed 7 --resolution 32 --at 1 -2.5 3 --backend inflate";
-        let expected = Verb::Generate {
+        let line = "/trellis generate 'my cat.png' --seed 7 --resolution 32 --at 1 -2.5 3 --backend inflate --world";
+        let expected = Verb::Generate(Order {
             picture: "my cat.png".into(),
             seed: 7,
             resolution: Some(32),
             at: Some(vec![1.0, -2.5, 3.0]),
             backend: Some("inflate".into()),
-        };
+            world: true,
+        });
         assert_eq!(parse(line), Ok(expected));
     }
 
@@ -151,6 +198,10 @@ mod tests {
                 which: Which::Number(12)
             })
         );
+        let name = std::path::PathBuf::from("my town");
+        let line = "export world 'my town'";
+        let what = What::World;
+        assert_eq!(parse(line), Ok(Verb::Export { what, name }));
     }
 
     #[test]
@@ -159,7 +210,9 @@ mod tests {
             let Err(Answer::Help(help)) = parse(text) else {
                 panic!("no help for {text:?}")
             };
-            for verb in ["generate", "list", "cancel", "remove", "help"] {
+            for verb in [
+                "generate", "list", "cancel", "remove", "save", "load", "export", "help",
+            ] {
                 assert!(help.contains(verb), "{verb} is missing in {help}");
             }
         }
@@ -175,6 +228,7 @@ mod tests {
     fn errors_name_the_word_that_is_wrong() {
         assert!(error("dance").contains("dance"));
         assert!(error("cancel seven").contains("use a number from the list, or all"));
+        assert!(error("export all a.vox").contains("use a number from the list, or world"));
         assert!(error("generate a.png --resolution huge").contains("huge"));
         assert!(error("generate a.png --at 1 2").contains("--at"));
         assert!(error("generate 'a.png").contains("quotation mark"));

@@ -7,8 +7,14 @@
 mod act;
 #[cfg(feature = "console")]
 mod console;
+mod files;
 mod line;
+mod making;
 mod plugin;
+mod reply;
 
-pub use act::{CommandSpot, TrellisCommand, TrellisReply};
+pub use act::TrellisCommand;
+pub use files::CommandFolder;
+pub use making::CommandSpot;
 pub use plugin::CommandPlugin;
+pub use reply::TrellisReply;

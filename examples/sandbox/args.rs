@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use bevy::prelude::Resource;
 use clap::Parser;
 
+use crate::ground::Plan;
+
 /// A small place to play in: pictures become voxels.
 #[derive(Parser, Resource, Clone, Debug)]
 pub struct Args {
@@ -17,6 +19,9 @@ pub struct Args {
     /// Seed of every random choice
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// The file of the ground for F5 and F9, .bcf or .csm
+    #[arg(long, value_name = "FILE", default_value = "sandbox.bcf")]
+    pub world: PathBuf,
     /// No window and no graphics driver; chosen by itself where there is no display
     #[arg(long)]
     pub headless: bool,
@@ -35,6 +40,18 @@ impl Args {
     /// Metres between two pictures of the row.
     pub fn spacing(&self, voxel_size: f32) -> f32 {
         self.resolution as f32 * voxel_size * 1.15
+    }
+
+    /// How large the things that the pictures become are together, in metres: their height and the row's length.
+    pub fn row(&self, voxel_size: f32) -> (f32, f32) {
+        let height = self.resolution as f32 * voxel_size;
+        (height, self.images.len() as f32 * self.spacing(voxel_size))
+    }
+
+    /// Room for the row of pictures.
+    pub fn plan(&self, voxel_size: f32) -> Plan {
+        let (height, row) = self.row(voxel_size);
+        Plan::around(row, 2.1 * height.max(row / 2.6))
     }
 
     /// Fills in what follows from the machine and from the other arguments.

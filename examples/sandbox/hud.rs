@@ -1,16 +1,44 @@
 //! What is written on the screen: keys, crosshair, progress; and the console.
 
+use std::time::Duration;
+
 use bevy::prelude::*;
+use bevy::window::{CursorGrabMode, CursorOptions, PrimaryWindow};
 use bevy_console::{ConsoleConfiguration, ConsoleOpen, ConsolePlugin, ConsoleSet};
 use bevy_egui::{EguiContexts, EguiPrimaryContextPass, egui};
 use crossworld_trellis::prelude::*;
 
 const KEYS: &str = "\
-W A S D E Q   fly (Shift: faster)
-right mouse   look around (M: keep)
-drop a file   make it at the crosshair
-P             photo of what you see: make that
-`             console: /trellis help";
+W A S D E Q     fly (Shift: faster)
+Tab             mouse looks / mouse points
+left mouse      dig (hold: go on)
+right mouse     place
+middle mouse    pick; held: look around
+1 2 3 ... 0     what to place
+Z / Y           undo / do again
+F5 / F9         save / load the ground
+drop a file     make it where you point
+P               photo of what you see: make that
+G               things: on their own / ground
+`               console: /trellis help";
+
+/// How long a notice stays.
+const NOTICE: Duration = Duration::from_secs(4);
+
+/// The newest short piece of news.
+#[derive(Resource, Default)]
+pub struct Notice {
+    text: String,
+    left: Duration,
+}
+
+impl Notice {
+    /// Shows a text for a while.
+    pub fn say(&mut self, text: &str) {
+        self.text = text.into();
+        self.left = NOTICE;
+    }
+}
 
 /// Generations that are listed at most.
 const LISTED: usize = 8;
@@ -20,6 +48,9 @@ const BAR: u32 = 20;
 
 #[derive(Component)]
 struct ProgressText;
+
+#[derive(Component)]
+struct Crosshair;
 
 pub fn plugin(app: &mut App) {
     app.add_plugins(ConsolePlugin)
@@ -31,12 +62,16 @@ pub fn plugin(app: &mut App) {
             block_mouse: true,
             ..default()
         })
+        .init_resource::<Notice>()
         .add_systems(Startup, spawn_hud)
         .add_systems(
             EguiPrimaryContextPass,
             keep_focus.after(ConsoleSet::ConsoleUI),
         )
-        .add_systems(Update, show_progress.after(TrellisSystems::Publish));
+        .add_systems(
+            Update,
+            (show_progress, show_crosshair).after(TrellisSystems::Publish),
+        );
 }
 
 /// Gives the console's input line its focus back after Enter, which takes it away (`bevy_console` 0.18.0).
@@ -98,20 +133,44 @@ fn spawn_hud(mut commands: Commands) {
             justify_content: JustifyContent::Center,
             ..default()
         },
-        children![(Text::new("+"), TextColor(Color::WHITE.with_alpha(0.8)))],
+        children![(
+            Crosshair,
+            Text::new("+"),
+            TextColor(Color::WHITE.with_alpha(0.8))
+        )],
     ));
 }
 
-/// Lists the newest generations.
-fn show_progress(generations: Query<&Generation>, mut text: Single<&mut Text, With<ProgressText>>) {
+/// Shows the crosshair while it is what points.
+fn show_crosshair(
+    cursor: Single<&CursorOptions, With<PrimaryWindow>>,
+    mut crosshair: Single<&mut Visibility, With<Crosshair>>,
+) {
+    crosshair.set_if_neq(match cursor.grab_mode {
+        CursorGrabMode::None => Visibility::Hidden,
+        _ => Visibility::Inherited,
+    });
+}
+
+/// Lists the newest generations, and the newest notice below them.
+fn show_progress(
+    generations: Query<&Generation>,
+    time: Res<Time<Real>>,
+    mut notice: ResMut<Notice>,
+    mut text: Single<&mut Text, With<ProgressText>>,
+) {
+    notice.left = notice.left.saturating_sub(time.delta());
     let mut newest: Vec<&Generation> = generations.iter().collect();
     newest.sort_by_key(|generation| generation.number);
     let first = newest.len().saturating_sub(LISTED);
-    let lines: Vec<String> = newest
+    let mut lines: Vec<String> = newest
         .iter()
         .skip(first)
         .map(|generation| line(generation))
         .collect();
+    if !notice.left.is_zero() {
+        lines.push(notice.text.clone());
+    }
     text.set_if_neq(Text::new(lines.join("\n")));
 }
 

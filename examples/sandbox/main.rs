@@ -1,4 +1,4 @@
-//! A small place to play in: fly around, drop pictures, take photos, type commands.
+//! A small place to play in: fly around, dig and build, drop pictures, take photos, type commands.
 //!
 //! Run it with `cargo sandbox` (an alias of this repository), for example
 //! `cargo sandbox --image assets/images/robot.png --resolution 128`. Without a display it runs headless by itself.
@@ -6,6 +6,9 @@
 
 mod aim;
 mod args;
+mod dig;
+mod ground;
+mod hotbar;
 mod hud;
 mod pictures;
 mod report;
@@ -26,12 +29,13 @@ fn main() -> AppExit {
     window::add_default_plugins(&mut app, &args);
     app.add_plugins(TrellisPlugin).add_plugins((
         scene::plugin,
+        ground::plugin,
         pictures::plugin,
         report::plugin,
         screenshot::plugin,
     ));
     if !args.headless {
-        app.add_plugins((aim::plugin, hud::plugin));
+        app.add_plugins((aim::plugin, dig::plugin, hotbar::plugin, hud::plugin));
     }
     app.insert_resource(args).run()
 }

@@ -2,14 +2,18 @@
 
 use bevy::prelude::*;
 use crossworld_trellis::prelude::*;
+use crossworld_trellis::world::WorldReady;
 use serde::Serialize;
 
 use crate::args::Args;
+use crate::ground::Ground;
 
 /// What was made so far, in the order of ends.
 #[derive(Resource, Serialize, Default, Debug)]
 pub struct Report {
     generations: Vec<Entry>,
+    /// The ground, once it stands.
+    ground: Option<GroundEntry>,
     /// Whether the screenshot could not be saved.
     #[serde(skip)]
     pub lacks_screenshot: bool,
@@ -31,6 +35,13 @@ struct Entry {
     message: Option<String>,
 }
 
+#[derive(Serialize, Debug)]
+struct GroundEntry {
+    voxels: u64,
+    chunks: usize,
+    quads: usize,
+}
+
 /// How far the program is with what the command line asked for.
 #[derive(Resource, Default, PartialEq, Eq, Debug, Clone, Copy)]
 pub enum Duty {
@@ -46,6 +57,7 @@ pub enum Duty {
 pub fn plugin(app: &mut App) {
     app.init_resource::<Report>()
         .init_resource::<Duty>()
+        .add_observer(note_ground)
         .add_observer(note_finished)
         .add_observer(note_failed)
         .add_observer(note_cancelled)
@@ -59,6 +71,20 @@ pub fn plugin(app: &mut App) {
             Last,
             finish.run_if(resource_changed::<Duty>.and_then(resource_equals(Duty::Done))),
         );
+}
+
+fn note_ground(
+    ready: On<WorldReady>,
+    worlds: Query<&VoxelWorld, With<Ground>>,
+    mut report: ResMut<Report>,
+) {
+    if let Ok(world) = worlds.get(ready.entity) {
+        report.ground = Some(GroundEntry {
+            voxels: world.octree().len(),
+            chunks: ready.chunks,
+            quads: ready.quads,
+        });
+    }
 }
 
 fn note_finished(
@@ -131,8 +157,9 @@ fn note_cancelled(
     });
 }
 
-fn settle(generations: Query<&Generation>, mut duty: ResMut<Duty>) {
-    if !generations.is_empty()
+fn settle(generations: Query<&Generation>, report: Res<Report>, mut duty: ResMut<Duty>) {
+    if report.ground.is_some()
+        && !generations.is_empty()
         && generations
             .iter()
             .all(|generation| generation.status.is_end())

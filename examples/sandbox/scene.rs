@@ -6,19 +6,18 @@ use bevy::core_pipeline::tonemapping::Tonemapping;
 use bevy::light::CascadeShadowConfigBuilder;
 use bevy::prelude::*;
 use crossworld_trellis::prelude::*;
+use crossworld_trellis::voxel::Material;
 
 use crate::args::Args;
 
 /// Sky behind everything; the fog of the ground fades into it.
 const SKY: Color = Color::srgb(0.53, 0.74, 0.92);
 
-const GRASS: Color = Color::srgb(0.36, 0.55, 0.27);
-
-/// Half the ground's edge in metres.
-const GROUND: f32 = 200.0;
+/// Half the meadow's edge in metres.
+const FAR: f32 = 200.0;
 
 /// The layer of what photos shall not show.
-const SCENERY: usize = 1;
+pub const SCENERY: usize = 1;
 
 /// The camera the player flies with.
 #[derive(Component)]
@@ -36,24 +35,36 @@ pub fn plugin(app: &mut App) {
             color: SKY.mix(&Color::WHITE, 0.5),
             ..default()
         })
-        .add_systems(Startup, (spawn_ground, spawn_sun, spawn_eye));
+        .add_systems(Startup, (spawn_meadow, spawn_sun, spawn_eye));
 }
 
-fn spawn_ground(
+/// The meadow around the ground that can be dug, as far as one sees: four planes with a hole between them.
+fn spawn_meadow(
     mut commands: Commands,
+    args: Res<Args>,
+    settings: Res<TrellisSettings>,
     mut meshes: ResMut<Assets<Mesh>>,
     mut materials: ResMut<Assets<StandardMaterial>>,
 ) {
-    commands.spawn((
-        Mesh3d(meshes.add(Plane3d::new(Vec3::Y, Vec2::splat(GROUND)))),
-        MeshMaterial3d(materials.add(StandardMaterial {
-            base_color: GRASS,
-            perceptual_roughness: 1.0,
-            reflectance: 0.1,
-            ..default()
-        })),
-        RenderLayers::layer(SCENERY),
-    ));
+    let end = args.plan(settings.voxel_size).end;
+    let [r, g, b, _] = Material::by_name("grass").unwrap_or_default().rgba();
+    let material = materials.add(StandardMaterial {
+        base_color: Color::srgb_u8(r, g, b),
+        perceptual_roughness: 0.9,
+        ..default()
+    });
+    let half = Vec2::new((FAR + end) / 2.0, (FAR - end) / 2.0);
+    let plane = meshes.add(Plane3d::new(Vec3::Y, half));
+    for quarter in [0.0, 1.0, 2.0, 3.0] {
+        let turn = Quat::from_rotation_y(quarter * std::f32::consts::FRAC_PI_2);
+        let middle = Vec3::new((FAR - end) / 2.0, 0.0, -(FAR + end) / 2.0);
+        commands.spawn((
+            Mesh3d(plane.clone()),
+            MeshMaterial3d(material.clone()),
+            Transform::from_translation(turn * middle).with_rotation(turn),
+            RenderLayers::layer(SCENERY),
+        ));
+    }
 }
 
 fn spawn_sun(mut commands: Commands) {
@@ -77,21 +88,25 @@ fn spawn_sun(mut commands: Commands) {
 
 /// Puts the eye where it sees the whole row of pictures.
 fn spawn_eye(mut commands: Commands, args: Res<Args>, settings: Res<TrellisSettings>) {
-    let height = args.resolution as f32 * settings.voxel_size;
-    let row = args.images.len() as f32 * args.spacing(settings.voxel_size);
+    let (height, row) = args.row(settings.voxel_size);
     let away = Vec3::new(0.8, 0.75, 1.9) * height.max(row / 2.6);
     let look_at = Vec3::Y * height * 0.45;
     commands.spawn((
         Eye,
         Camera3d::default(),
         Tonemapping::AcesFitted,
-        FreeCamera::default(),
+        FreeCamera {
+            // Left and right dig and place.
+            mouse_key_cursor_grab: MouseButton::Middle,
+            keyboard_key_toggle_cursor_grab: KeyCode::Tab,
+            ..default()
+        },
         RenderLayers::from_layers(&[0, SCENERY]),
         DistanceFog {
             color: SKY,
             falloff: FogFalloff::Linear {
                 start: 40.0,
-                end: GROUND,
+                end: FAR,
             },
             ..default()
         },

@@ -103,6 +103,7 @@ fn settings_bound_the_resolution_and_choose_the_colours() {
             dither: false,
         },
         max_resolution: Some(16),
+        ..default()
     };
     for name in ["a.vox", "deep.bcf"] {
         let settings = settings.clone();
@@ -148,4 +149,19 @@ fn what_shows_a_model_follows_its_file() {
     update_until(&mut app, "the changed model", |world| {
         heard::<ModelReady>(world).last().unwrap().quads == 12
     });
+}
+
+#[test]
+fn labels_give_the_model_in_larger_cells() {
+    let (mut app, folder) = app();
+    write(
+        &folder.path().join("a.bcf"),
+        cells(4, &[[0, 0, 0], [1, 1, 0], [9, 3, 2]]),
+    );
+    let coarse = load(&mut app, "a.bcf#Coarser1").unwrap();
+    assert_eq!((coarse.resolution(), coarse.len()), (8, 2));
+    assert_eq!(coarse.octree().get([4, 1, 1]), 20);
+    let coarsest = load(&mut app, "a.bcf#Coarser3").unwrap();
+    assert_eq!(coarsest.resolution(), 2);
+    assert!(load(&mut app, "a.bcf#Coarser4").is_err());
 }

@@ -1,6 +1,7 @@
 //! Models as assets: `asset_server.load("tree.bcf")`, also of `.csm`, `.vox` and `.voxels`.
 //!
-//! A file gives one [`VoxelModel`], a `.vox` all models of its scene as they stand; there are no labels. Files of
+//! A file gives one [`VoxelModel`], a `.vox` all models of its scene as they stand, and under the labels `Coarser1`,
+//! `Coarser2` and so on the same in cells two, four and more times as large: `load("tree.bcf#Coarser2")`. Files of
 //! materials get Crossworld's palette. What shows a model through [`super::VoxelModel3d`] follows when the file changes.
 
 use std::path::PathBuf;
@@ -18,13 +19,25 @@ use crate::voxel::{ColorMatch, MAX_RESOLUTION, VoxelModel};
 pub struct VoxelModelLoader;
 
 /// How a file becomes a model; for `load_builder().with_settings(..)` or a `.meta` file.
-#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(default)]
 pub struct VoxelModelSettings {
     /// Whose colours it has.
     pub colors: LoadedColors,
     /// Most cells per axis; a larger model is made coarser, halving its resolution until it is within.
     pub max_resolution: Option<u32>,
+    /// How many coarser models are there under labels; each costs an eighth of the one before.
+    pub coarser: u32,
+}
+
+impl Default for VoxelModelSettings {
+    fn default() -> Self {
+        Self {
+            colors: LoadedColors::default(),
+            max_resolution: None,
+            coarser: 3,
+        }
+    }
 }
 
 /// Whose colours a loaded model has.
@@ -80,9 +93,15 @@ impl AssetLoader for VoxelModelLoader {
         if let Err(source) = reader.read_to_end(&mut bytes).await {
             return Err(VoxelModelLoadError::Read { source, path });
         }
-        format::decode(&path, &bytes, &ReadOptions::default())
+        let model = format::decode(&path, &bytes, &ReadOptions::default())
             .and_then(|contents| model(contents, settings))
-            .map_err(|source| VoxelModelLoadError::Content { source, path })
+            .map_err(|source| VoxelModelLoadError::Content { source, path })?;
+        let mut coarser = model.clone();
+        for level in 1..=settings.coarser.min(MAX_RESOLUTION.ilog2()) {
+            coarser = coarser.coarser();
+            load_context.add_labeled_asset(format!("Coarser{level}"), coarser.clone());
+        }
+        Ok(model)
     }
 
     fn extensions(&self) -> &[&str] {

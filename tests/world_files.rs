@@ -251,6 +251,49 @@ fn a_file_that_is_there_is_not_overwritten_until_the_world_changes() {
 }
 
 #[test]
+fn a_world_that_comes_after_its_autosave_does_not_replace_the_file_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.bcf");
+    fs::write(&path, "yesterday").unwrap();
+    let mut app = app();
+    let autosave = Autosave::new(&path).every(Duration::from_millis(1));
+    let entity = app.world_mut().spawn(autosave).id();
+    app.update();
+    app.world_mut().entity_mut(entity).insert(plain());
+    wait(&mut app);
+    assert_eq!(fs::read(&path).unwrap(), b"yesterday");
+    change(&mut app, entity, [0, 5, 0], 9);
+    update_until(&mut app, "a save", |world| {
+        !heard::<WorldSaved>(world).is_empty()
+    });
+}
+
+#[test]
+fn a_file_that_could_not_be_loaded_is_not_replaced_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.bcf");
+    fs::write(&path, "a newer format").unwrap();
+    let mut app = app();
+    let autosave = Autosave::new(&path).every(Duration::from_millis(1));
+    let entity = app.world_mut().spawn((plain(), autosave)).id();
+    load(&mut app, entity, &path);
+    update_until(&mut app, "a failure", |world| {
+        !heard::<WorldFileFailed>(world).is_empty()
+    });
+    change(&mut app, entity, [0, 5, 0], 9);
+    wait(&mut app);
+    assert_eq!(fs::read(&path).unwrap(), b"a newer format");
+    save(&mut app, entity, &path);
+    update_until(&mut app, "a save on purpose", |world| {
+        !heard::<WorldSaved>(world).is_empty()
+    });
+    change(&mut app, entity, [0, 6, 0], 9);
+    update_until(&mut app, "a save by itself", |world| {
+        heard::<WorldSaved>(world).len() == 2
+    });
+}
+
+#[test]
 fn the_end_of_the_game_saves_what_is_unsaved_before_it_is_over() {
     let folder = tempfile::tempdir().unwrap();
     let [auto, asked] = ["auto.csm", "asked.bcf"].map(|name| folder.path().join(name));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy::tasks::futures::check_ready;
-use bevy::tasks::{IoTaskPool, Task};
+use bevy::tasks::{IoTaskPool, Task, block_on};
 
 use crate::format::{self, Contents, FormatError, PaletteChoice};
 use crate::image_to_3d::Generation;
@@ -162,6 +162,18 @@ pub(super) fn tell_exported(mut exports: ResMut<Exports>, mut commands: Commands
         });
         false
     });
+}
+
+/// Waits for exports that are being written when the game ends.
+pub(super) fn finish_exports(mut exits: MessageReader<AppExit>, mut exports: ResMut<Exports>) {
+    if exits.read().count() == 0 {
+        return;
+    }
+    for Export { task, .. } in exports.0.drain(..) {
+        if let Err(error) = block_on(task) {
+            error!("{error}");
+        }
+    }
 }
 
 /// Tells that a world is saved.

@@ -3,7 +3,9 @@
 use bevy::prelude::*;
 
 use super::act::carry_out;
-use super::files::{Asked, Exports, tell_exported, tell_file_failed, tell_loaded, tell_saved};
+use super::files::{
+    Asked, Exports, finish_exports, tell_exported, tell_file_failed, tell_loaded, tell_saved,
+};
 use super::making::{tell_failed, tell_finished};
 use super::{CommandFolder, CommandSpot, TrellisReply};
 
@@ -18,6 +20,7 @@ impl Plugin for CommandPlugin {
             .init_resource::<Asked>()
             .init_resource::<Exports>()
             .add_systems(Update, tell_exported)
+            .add_systems(Last, finish_exports)
             .add_observer(carry_out)
             .add_observer(tell_finished)
             .add_observer(tell_failed)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bevy::ecs::entity::Entity;
 
 use crate::format::{self, FormatError, bcf, csm};
-use crate::voxel::{Octree, VoxelWorld};
+use crate::voxel::{Octree, VoxelWorldError};
 
 /// Why a world was not saved or loaded.
 #[derive(Debug, thiserror::Error)]
@@ -23,11 +23,11 @@ pub enum WorldFileError {
         "the world has a palette of its own, its files hold Crossworld's materials: use Palette::crossworld(), or /trellis export"
     )]
     OwnPalette,
-    /// The file's world is larger than worlds may be.
-    #[error("the world has {got} levels, at most {} can be shown ({})", VoxelWorld::MAX_DEPTH, path.display())]
-    TooLarge {
-        /// Levels of its octree.
-        got: u32,
+    /// The file's voxels are more than a world may have.
+    #[error("{source} ({})", path.display())]
+    World {
+        /// What the world says.
+        source: VoxelWorldError,
         /// The file.
         path: PathBuf,
     },
@@ -83,16 +83,9 @@ pub(super) fn save(path: &Path, octree: &Octree) -> Result<u64, WorldFileError> 
 pub(super) fn load(path: &Path) -> Result<Octree, WorldFileError> {
     let kind = Kind::of(path)?;
     let bytes = format::read(path)?;
-    let octree = match kind {
-        Kind::Bcf => bcf::decode(&bytes).map_err(|error| content(error, path))?,
-        Kind::Csm => csm::decode(&bytes).map_err(|error| content(error, path))?,
-    };
-    match octree.depth() {
-        got if got > VoxelWorld::MAX_DEPTH => Err(WorldFileError::TooLarge {
-            got,
-            path: path.into(),
-        }),
-        _ => Ok(octree),
+    match kind {
+        Kind::Bcf => bcf::decode(&bytes).map_err(|error| content(error, path)),
+        Kind::Csm => csm::decode(&bytes).map_err(|error| content(error, path)),
     }
 }
 

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use bevy::asset::io::Reader;
-use bevy::asset::{AssetLoader, LoadContext};
+use bevy::asset::{AssetLoader, AsyncReadExt, LoadContext};
 use bevy::reflect::TypePath;
 use serde::{Deserialize, Serialize};
 
@@ -89,8 +89,10 @@ impl AssetLoader for VoxelModelLoader {
         load_context: &mut LoadContext<'_>,
     ) -> Result<VoxelModel, VoxelModelLoadError> {
         let path = load_context.path().path().to_path_buf();
+        // No more than `format::decode` takes, which then refuses it.
         let mut bytes = Vec::new();
-        if let Err(source) = reader.read_to_end(&mut bytes).await {
+        let mut limited = reader.take(format::MAX_FILE_BYTES + 1);
+        if let Err(source) = limited.read_to_end(&mut bytes).await {
             return Err(VoxelModelLoadError::Read { source, path });
         }
         let model = format::decode(&path, &bytes, &ReadOptions::default())

@@ -242,6 +242,11 @@ fn work_on_files(
         let (octree, voxels, bytes) = match outcome {
             Ok(done) => (done.octree, done.voxels, done.bytes),
             Err(error) => {
+                if let Ok((_, Some((autosave, mut kept)))) = worlds.get_mut(entity)
+                    && snapshot.is_none()
+                {
+                    kept.spare(autosave, &path);
+                }
                 fail(entity, path, &error, &mut commands);
                 continue;
             }
@@ -258,7 +263,18 @@ fn work_on_files(
                 bytes,
             });
         } else if let Some((mut world, autosave)) = world {
-            world.replace(octree);
+            if let Err(error) = world.replace(octree) {
+                if let Some((autosave, mut kept)) = autosave {
+                    kept.spare(autosave, &path);
+                }
+                let path_of_error = path.clone();
+                let error = WorldFileError::World {
+                    source: error,
+                    path: path_of_error,
+                };
+                fail(entity, path, &error, &mut commands);
+                continue;
+            }
             if let Some((autosave, mut kept)) = autosave {
                 kept.note(autosave, &path, world.octree());
             }

@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     for fill in [false, true] {
-        if let Ok(voxels) = glb::decode(bytes, 16, fill) {
+        if let Ok(voxels) = glb::decode(bytes, Some(16), fill) {
             assert_eq!(voxels.resolution(), 16);
         }
     }

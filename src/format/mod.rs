@@ -30,21 +30,12 @@ use crate::voxel::ColorMatch;
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// How meshes become voxels; other formats are read as they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// Cells per axis.
-    pub resolution: u32,
+    /// Cells per axis; where it is not told, a mesh that was made of voxels keeps their grid, and others get 64.
+    pub resolution: Option<u32>,
     /// Whether closed surfaces are filled inside.
     pub fill: bool,
-}
-
-impl Default for ReadOptions {
-    fn default() -> Self {
-        Self {
-            resolution: 64,
-            fill: false,
-        }
-    }
 }
 
 /// A file format: how its extension is spelt and what it can do.
@@ -106,15 +97,20 @@ const FORMATS: &[Format] = &[
 /// [`FormatError::UnknownExtension`], [`FormatError::Unreadable`], [`FormatError::TooLarge`], else what the format's
 /// decoder says.
 pub fn load(path: &Path, options: &ReadOptions) -> Result<Contents, FormatError> {
+    check_extension(path)?;
     decode(path, &read(path)?, options)
 }
 
 /// What the bytes of a file hold, in the format that its extension names.
 ///
 /// # Errors
-/// [`FormatError::UnknownExtension`], else what the format's decoder says.
+/// [`FormatError::UnknownExtension`], [`FormatError::TooLarge`], else what the format's decoder says.
 pub fn decode(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<Contents, FormatError> {
-    (format_of(path)?.decode)(bytes, options)
+    let format = format_of(path)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(FormatError::TooLarge { path: path.into() });
+    }
+    (format.decode)(bytes, options)
 }
 
 /// Writes a file in the format that its extension names; see [`write_atomically`] for what a crash leaves.
@@ -179,9 +175,12 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FormatError> {
         source,
     };
     let mut bytes = Vec::new();
-    File::open(path)
-        .map_err(unreadable)?
-        .take(MAX_FILE_BYTES + 1)
+    let file = File::open(path).map_err(unreadable)?;
+    // What tells its size need not be read to be refused.
+    if file.metadata().map_err(unreadable)?.len() > MAX_FILE_BYTES {
+        return Err(FormatError::TooLarge { path: path.into() });
+    }
+    file.take(MAX_FILE_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {

@@ -96,6 +96,33 @@ fn a_model_too_deep_for_a_format_is_refused_and_nothing_is_written() {
 }
 
 #[test]
+fn files_that_share_their_parts_are_told_about_without_being_unfolded() {
+    let desk = Desk::new();
+    let level = |text: String| format!("{text}|> [< < < < < < < <]\n");
+    let bomb = (0..15).fold("> [1 130 0 0 0 0 0 0]\n".to_owned(), |text, _| level(text));
+    desk.file("bomb.csm", bomb.as_bytes());
+    let report: Value = serde_json::from_str(&desk.done("info bomb.csm --json")).unwrap();
+    assert_eq!(report["colors"], 2);
+    assert_eq!(report["voxels"], 2_u64 << 45);
+    desk.fails("dump bomb.csm");
+    desk.fails("convert bomb.csm a.bcf");
+    desk.fails("convert bomb.csm a.voxels");
+}
+
+#[test]
+fn a_mesh_made_of_voxels_is_read_in_its_own_grid() {
+    let desk = Desk::new();
+    save(&desk.path("start.voxels"), &plain());
+    desk.done("convert start.voxels a.glb");
+    desk.done("convert a.glb b.voxels");
+    assert_eq!(load(&desk.path("b.voxels")).coords(), plain().coords());
+    assert!(
+        desk.misused("convert a.glb b.voxels --resolution 1025")
+            .contains("1..=1024")
+    );
+}
+
+#[test]
 fn damaged_bytes_under_every_extension_end_in_one_line() {
     let desk = Desk::new();
     for extension in extensions() {

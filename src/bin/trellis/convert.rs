@@ -24,9 +24,10 @@ pub struct Convert {
     /// File to write; likewise.
     output: PathBuf,
 
-    /// Voxels along each edge of the grid that a mesh (.glb) is laid on, 1 to 1024.
-    #[arg(long, value_name = "CELLS", default_value_t = ReadOptions::default().resolution, allow_negative_numbers = true)]
-    resolution: u32,
+    /// Voxels along each edge of the grid that a mesh (.glb) is laid on, 1 to 1024 [default: that of the file's own
+    /// voxels, else 64].
+    #[arg(long, value_name = "CELLS", value_parser = clap::value_parser!(u32).range(1..=1024), allow_negative_numbers = true)]
+    resolution: Option<u32>,
 
     /// Fill closed meshes inside, too.
     #[arg(long)]
@@ -47,11 +48,11 @@ pub struct Colors {
     #[arg(long, value_name = "NAME")]
     palette: Option<PaletteName>,
 
-    /// With Crossworld's materials: named ones (stone, planks, ..) as well as plain colours.
+    /// Crossworld's materials, named ones (stone, planks, ..) as well as plain colours.
     #[arg(long)]
     named: bool,
 
-    /// With Crossworld's materials: mix two neighbouring ones where neither comes near.
+    /// Crossworld's materials, two of them mixed where neither comes near.
     #[arg(long)]
     dither: bool,
 }

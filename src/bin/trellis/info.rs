@@ -42,7 +42,7 @@ struct Report {
 struct Bounds {
     min: [u16; 3],
     max: [u16; 3],
-    size: [u16; 3],
+    size: [u32; 3],
 }
 
 impl Info {
@@ -68,10 +68,16 @@ impl Info {
 /// Distinct values of the voxels.
 fn count_colors(contents: &Contents) -> usize {
     let used = |octree: &Octree| {
+        // A file may share its parts, so that no walk over its leaves would end.
+        let mut values = HashSet::new();
+        let mut note = |value, _| {
+            values.insert(value);
+        };
         octree
-            .leaves()
-            .map(|leaf| leaf.value)
-            .collect::<HashSet<_>>()
+            .root()
+            .fold(octree.depth(), &mut note, &mut |_: [(); 8], _| ());
+        values.remove(&0);
+        values
     };
     match contents {
         Contents::Sparse(voxels) => voxels.rgba().iter().collect::<HashSet<_>>().len(),

@@ -19,13 +19,15 @@ pub(super) fn extras(resolution: u32, voxel_size: f32, origin: Vec3) -> Value {
     }})
 }
 
+/// Cells an axis of the model that a file was made from.
+pub(super) fn resolution(json: &[u8]) -> Option<u32> {
+    let resolution = entry(json)?.get("resolution")?.as_u64()?;
+    u32::try_from(resolution).ok()
+}
+
 /// The grid of the model that a file was made from, if it had this resolution.
 pub(super) fn read(json: &[u8], resolution: u32) -> Option<Grid> {
-    if json.len() > MAX_JSON_BYTES {
-        return None;
-    }
-    let json: Value = serde_json::from_slice(json).ok()?;
-    let grid = json.get("asset")?.get("extras")?.get(KEY)?;
+    let grid = entry(json)?;
     if grid.get("resolution")?.as_u64() != Some(resolution.into()) {
         return None;
     }
@@ -35,4 +37,13 @@ pub(super) fn read(json: &[u8], resolution: u32) -> Option<Grid> {
     (voxel_size > 0.0)
         .then(|| Grid::of_model(resolution, voxel_size, origin).ok())
         .flatten()
+}
+
+/// What a file says of the grid it was made from.
+fn entry(json: &[u8]) -> Option<Value> {
+    if json.len() > MAX_JSON_BYTES {
+        return None;
+    }
+    let json: Value = serde_json::from_slice(json).ok()?;
+    json.get("asset")?.get("extras")?.get(KEY).cloned()
 }

@@ -122,6 +122,7 @@ impl<'a> Collector<'a> {
             let Some(accessor) = primitive.get(&Semantic::TexCoords(place)) else {
                 continue;
             };
+            check_count(&accessor, self.mesh.positions.len() - first)?;
             let uvs = floats::<2>(&accessor, self.bin, &[Dimensions::Vec2], 0.0)?;
             if let Some(column) = self.mesh.uv_sets.get_mut(set) {
                 column.resize(first, [0.0; 2]);
@@ -137,6 +138,7 @@ impl<'a> Collector<'a> {
     fn add_colors(&mut self, primitive: &Primitive<'_>, first: usize) -> Result<(), GlbError> {
         let colors = &mut self.mesh.colors;
         if let Some(accessor) = primitive.get(&Semantic::Colors(0)) {
+            check_count(&accessor, self.mesh.positions.len() - first)?;
             let shapes = [Dimensions::Vec3, Dimensions::Vec4];
             colors.resize(first, [1.0; 4]);
             colors.extend(floats::<4>(&accessor, self.bin, &shapes, 1.0)?);
@@ -179,4 +181,15 @@ impl<'a> Collector<'a> {
         }
         Ok(())
     }
+}
+
+/// Refuses a list that is not as long as the positions it goes with, before it is read.
+fn check_count(accessor: &Accessor<'_>, positions: usize) -> Result<(), GlbError> {
+    if accessor.count() == positions {
+        return Ok(());
+    }
+    Err(GlbError::Accessor {
+        accessor: accessor.index(),
+        problem: "is not as long as the positions it goes with",
+    })
 }

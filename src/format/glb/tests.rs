@@ -7,6 +7,18 @@ use proptest::prelude::*;
 use super::*;
 use crate::voxel::VoxelModel;
 
+fn decode(bytes: &[u8], resolution: u32, fill: bool) -> Result<SparseVoxels, GlbError> {
+    super::decode(bytes, Some(resolution), fill)
+}
+
+#[test]
+fn without_a_resolution_a_file_is_read_in_its_own_grid() {
+    let voxels = painted(23, vec![[0, 0, 0], [22, 3, 9], [7, 22, 22]]);
+    let bytes = encode(&model_of(&voxels)).unwrap();
+    let back = super::decode(&bytes, None, false).unwrap();
+    assert_eq!((back.resolution(), back.coords()), (23, voxels.coords()));
+}
+
 fn model_of(voxels: &SparseVoxels) -> VoxelModel {
     VoxelModel::from(voxels)
 }

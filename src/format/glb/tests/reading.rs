@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::*;
-use super::{model_of, painted};
+use super::{decode, model_of, painted};
 use crate::voxelize::VoxelizeError;
 
 /// A file of 8 x 8 units of floor at y = 0, described by `json` with changes.

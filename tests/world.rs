@@ -240,7 +240,7 @@ fn a_replaced_world_shows_the_new_voxels_alone() {
     let mut app = app();
     let entity = standing(&mut app, ground());
     let loaded = Octree::from_cells(7, [([64, 64, 64], 5), ([127, 64, 64], 5)]).unwrap();
-    edit(&mut app, entity, |world| world.replace(loaded));
+    edit(&mut app, entity, |world| world.replace(loaded).unwrap());
     let ready = wait(&mut app, entity);
     assert_eq!((ready.chunks, ready.quads), (2, 12));
     let mut keys: Vec<_> = chunks(&mut app).into_keys().collect();

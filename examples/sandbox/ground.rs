@@ -176,6 +176,7 @@ pub fn terrain(plan: &Plan) -> VoxelWorld {
     }
     plant(plan, &materials, &mut octree);
     VoxelWorld::of_octree(octree, Palette::crossworld().clone())
+        .expect("the ground is a small world")
 }
 
 fn column_of_chunk(plan: &Plan, materials: &Materials, corner: IVec3) -> ChunkVoxels {

@@ -7,7 +7,7 @@ use quantette::deps::palette::color_difference::EuclideanDistance;
 use quantette::deps::palette::convert::FromColorUnclamped;
 use quantette::deps::palette::{LinSrgb, Oklab, Srgb};
 
-use super::dither::{self, Mix};
+use super::dither::Mix;
 use super::{Material, Palette, PaletteEntry};
 
 /// How colours are mapped onto a palette. The default is the nearest colour, and plain colours alone for Crossworld.
@@ -36,10 +36,6 @@ pub struct PaletteMap {
 }
 
 impl PaletteMap {
-    /// Cells along each axis after which a dithered pattern repeats, counted from cell 0: parts of an octree that
-    /// are at least this large and of one index have the same pattern and can share it.
-    pub const PERIOD: u32 = dither::PERIOD;
-
     /// Finds for each index of one palette what stands for it in another.
     #[must_use]
     pub fn new(from: &Palette, to: &Palette, how: ColorMatch) -> Self {

@@ -11,9 +11,6 @@ use quantette::deps::palette::{LinSrgb, Oklab};
 
 use super::color_match::Swatch;
 
-/// Cells along each axis after which the pattern repeats.
-pub(super) const PERIOD: u32 = 4;
-
 /// Parts of which a mix counts its shares: the cells of one layer of the pattern.
 const PARTS: u8 = 16;
 
@@ -98,6 +95,9 @@ fn threshold([x, y, z]: [u32; 3]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Cells along each axis after which the pattern repeats.
+    const PERIOD: u32 = 4;
 
     /// The cells of one layer of the period.
     fn layer(axis: usize, at: u32) -> impl Iterator<Item = [u32; 3]> {

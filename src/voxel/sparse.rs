@@ -31,8 +31,9 @@ pub struct Bounds {
 impl Bounds {
     /// Cells on each axis.
     #[must_use]
-    pub fn size(&self) -> [u16; 3] {
-        let [min, max] = [self.min, self.max].map(U16Vec3::from_array);
+    pub fn size(&self) -> [u32; 3] {
+        let [min, max] =
+            [self.min, self.max].map(|corner| glam::UVec3::from(corner.map(u32::from)));
         (max.saturating_sub(min) + 1).to_array()
     }
 

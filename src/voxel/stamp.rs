@@ -31,15 +31,13 @@ impl VoxelWorld {
     /// one step. What both share or only one has is not walked, so this is quick.
     ///
     /// # Errors
-    /// [`VoxelWorldError::Outside`] where either is the largest octree there is and the other a single cell, which has
-    /// no middle; the world is unchanged then.
+    /// As [`VoxelWorld::replace`]; the world is unchanged then.
     pub fn overlay(&mut self, layer: &Octree) -> Result<(), VoxelWorldError> {
         let mut octree = self.octree().clone();
         octree
             .overlay(layer)
             .map_err(|_| VoxelWorldError::Outside { cell: IVec3::MAX })?;
-        self.replace(octree);
-        Ok(())
+        self.replace(octree)
     }
 }
 

@@ -31,6 +31,15 @@ pub enum VoxelWorldError {
         /// A cell of the change.
         cell: IVec3,
     },
+    /// More chunks than a game can show.
+    #[error(
+        "the world would have {got} chunks to be drawn: at most {} are",
+        VoxelWorld::MAX_CHUNKS
+    )]
+    TooManyChunks {
+        /// Chunks there would be.
+        got: u64,
+    },
     /// The palette has no such entry.
     #[error("the world's palette has no entry {value}: use 0 to {entries}")]
     NoEntry {
@@ -55,25 +64,32 @@ impl VoxelWorld {
     /// Greatest depth: 16 384 cells an axis, so that the chunks of a full world's outside can still be listed.
     pub const MAX_DEPTH: u32 = 14;
 
+    /// Most chunks of an octree that is taken over as a whole: see [`Octree::chunk_key_count`].
+    pub const MAX_CHUNKS: u64 = 1 << 20;
+
     /// Most steps that can be undone; older ones are forgotten.
     pub const MAX_STEPS: usize = 256;
 
     /// An empty world with a palette of its own.
     #[must_use]
     pub fn new(palette: Palette) -> Self {
-        Self::of_octree(Octree::default(), palette)
-    }
-
-    /// A world of an octree that stands with its middle at the origin, as a saved world does.
-    #[must_use]
-    pub fn of_octree(mut octree: Octree, palette: Palette) -> Self {
-        while octree.depth() < Self::MIN_DEPTH && octree.grow().is_ok() {}
         Self {
-            octree,
+            octree: with_room(Octree::default()),
             palette: Arc::new(palette),
             done: Vec::new(),
             undone: Vec::new(),
         }
+    }
+
+    /// A world of an octree that stands with its middle at the origin, as a saved world does.
+    ///
+    /// # Errors
+    /// [`VoxelWorldError`], where the octree is deeper than [`VoxelWorld::MAX_DEPTH`], has more chunks than
+    /// [`VoxelWorld::MAX_CHUNKS`] or values that the palette lacks.
+    pub fn of_octree(octree: Octree, palette: Palette) -> Result<Self, VoxelWorldError> {
+        let mut world = Self::new(palette);
+        world.octree = world.taken_over(octree)?;
+        Ok(world)
     }
 
     /// All voxels; the octree's middle is the world's origin. Cloning it makes a snapshot at no cost.
@@ -213,9 +229,32 @@ impl VoxelWorld {
     }
 
     /// Replaces all voxels, as loading does; this too can be undone. The octree stands with its middle at the origin.
-    pub fn replace(&mut self, octree: Octree) {
-        let loaded = Self::of_octree(octree, Palette::default());
-        self.step(loaded.octree);
+    ///
+    /// # Errors
+    /// As [`VoxelWorld::of_octree`]; the world is unchanged then.
+    pub fn replace(&mut self, octree: Octree) -> Result<(), VoxelWorldError> {
+        let octree = self.taken_over(octree)?;
+        self.step(octree);
+        Ok(())
+    }
+
+    /// An octree of somebody else as one that this world can have.
+    fn taken_over(&self, octree: Octree) -> Result<Octree, VoxelWorldError> {
+        if octree.depth() > Self::MAX_DEPTH {
+            let cell = IVec3::splat(octree.half_edge() - 1);
+            return Err(VoxelWorldError::Outside { cell });
+        }
+        let got = octree.chunk_key_count();
+        if got > Self::MAX_CHUNKS {
+            return Err(VoxelWorldError::TooManyChunks { got });
+        }
+        let entries = self.palette.entries().len();
+        match octree.greatest_value() {
+            value if usize::from(value) > entries => {
+                Err(VoxelWorldError::NoEntry { value, entries })
+            }
+            _ => Ok(with_room(octree)),
+        }
     }
 
     /// Makes a changed octree the world's, unless nothing changed.
@@ -236,6 +275,12 @@ impl VoxelWorld {
         let inner = cell.checked_add(IVec3::splat(self.half_edge()))?;
         (inner.min_element() >= 0).then(|| inner.as_uvec3().to_array())
     }
+}
+
+/// An octree that is large enough for a world.
+fn with_room(mut octree: Octree) -> Octree {
+    while octree.depth() < VoxelWorld::MIN_DEPTH && octree.grow().is_ok() {}
+    octree
 }
 
 /// Doubles an octree until it holds the world cells from `min` up to, without, `max`.
@@ -416,7 +461,7 @@ mod tests {
             world.octree().changed_chunks(&before).len(),
             32_768 - 30 * 30 * 30
         );
-        assert_eq!(world.octree().chunk_count(), 32_768);
+        assert_eq!(world.octree().chunk_key_count(), 32_768 - 30 * 30 * 30);
         let edge = 1 << (VoxelWorld::MAX_DEPTH - 1);
         world
             .fill(
@@ -430,6 +475,32 @@ mod tests {
         assert!(world.set(IVec3::splat(edge), 3).is_err());
     }
 
+    #[test]
+    fn an_octree_that_no_world_can_have_is_refused_and_the_world_stays() {
+        let mut world = world();
+        let deep = Octree::empty(15).unwrap();
+        assert!(matches!(
+            world.replace(deep),
+            Err(VoxelWorldError::Outside { .. })
+        ));
+        // A few nodes that stand for 2^27 chunks with one voxel each.
+        let mut node = Node::octa([1, 0, 0, 0, 0, 0, 0, 0]);
+        for _ in 1..14 {
+            node = Node::new([0; 8].map(|_| node.clone()));
+        }
+        let crowd = Octree::from_root(14, node).unwrap();
+        assert_eq!(crowd.chunk_key_count(), 1 << 27);
+        let too_many = VoxelWorldError::TooManyChunks { got: 1 << 27 };
+        assert_eq!(world.replace(crowd).unwrap_err(), too_many);
+        let unknown = Octree::from_cells(6, [([0; 3], 200)]).unwrap();
+        let no_entry = VoxelWorldError::NoEntry {
+            value: 200,
+            entries: 9,
+        };
+        assert_eq!(world.replace(unknown).unwrap_err(), no_entry);
+        assert!(world.octree().is_empty());
+    }
+
     proptest! {
         #[test]
         fn a_stamp_lays_its_solid_cells_over_what_is_there(
@@ -438,7 +509,7 @@ mod tests {
             min in [-60i32..60, -60i32..60, -60i32..60],
         ) {
             let mut world = world();
-            world.replace(Octree::from_cells(6, ground).unwrap());
+            world.replace(Octree::from_cells(6, ground).unwrap()).unwrap();
             let before = world.clone();
             let stamp = Octree::from_cells(6, stamp).unwrap();
             let min = IVec3::from(min);

@@ -45,7 +45,7 @@ fn check(name: &str, picture: &Picture, resolution: u32) {
     assert_eq!(bounds.min[1], 0, "{name}: stands on the bottom");
     let longer = bounds.size()[0].max(bounds.size()[1]);
     assert!(
-        u32::from(longer) + 2 >= resolution,
+        longer + 2 >= resolution,
         "{name}: fills the grid, {bounds:?}"
     );
     assert!(

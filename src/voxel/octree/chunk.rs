@@ -29,13 +29,16 @@ impl Octree {
         keys
     }
 
-    /// Number of chunks that hold voxels. Parts that are shared within the tree are walked once.
+    /// How many keys [`Octree::chunk_keys`] lists. Parts that are shared within the tree are walked once.
     #[must_use]
-    pub fn chunk_count(&self) -> u64 {
-        let chunks = |height: u32| 1_u64 << (3 * height.saturating_sub(CHUNK_DEPTH));
+    pub fn chunk_key_count(&self) -> u64 {
+        let outermost = |height: u32| {
+            let edge = 1_u64 << height.saturating_sub(CHUNK_DEPTH);
+            edge.pow(3) - edge.saturating_sub(2).pow(3)
+        };
         self.root.fold(
             self.depth,
-            &mut |value, height| u64::from(value != 0) * chunks(height),
+            &mut |value, height| u64::from(value != 0) * outermost(height),
             &mut |counts: [u64; 8], height| match height {
                 ..=CHUNK_DEPTH => u64::from(counts.iter().any(|&count| count > 0)),
                 _ => counts.iter().sum(),
@@ -188,7 +191,8 @@ fn list_keys(node: &Node, min: IVec3, height: u32, keys: &mut Vec<ChunkKey>) {
     if let Node::Leaf(_) = node {
         let first = ChunkKey::of_cell(min).0;
         let place = |code| glam::UVec3::from(morton::decode_deep(code)).as_ivec3();
-        keys.extend(shell(above).map(|code| ChunkKey(first + place(code))));
+        let outermost = shell(above).into_iter();
+        keys.extend(outermost.map(|code| ChunkKey(first + place(code))));
         return;
     }
     let half = 1 << (height - 1);
@@ -197,11 +201,25 @@ fn list_keys(node: &Node, min: IVec3, height: u32, keys: &mut Vec<ChunkKey>) {
     }
 }
 
-/// Morton codes of the outermost chunks of a cube of 2^`above` chunks an axis.
-pub(super) fn shell(above: u32) -> impl Iterator<Item = u64> {
-    let last = (1 << above) - 1;
-    (0..1_u64 << (3 * above)).filter(move |&code| {
-        let place = morton::decode_deep(code);
-        place.iter().any(|&c| c == 0 || c == last)
-    })
+/// Morton codes of the outermost chunks of a cube of 2^`above` chunks an axis, in order.
+pub(super) fn shell(above: u32) -> Vec<u64> {
+    let mut codes = Vec::new();
+    list_shell(0, above, above, &mut codes);
+    codes
+}
+
+/// Lists the outermost chunks of a part of the cube that is 2^`height` chunks an axis; what lies inside is not walked.
+fn list_shell(code: u64, height: u32, above: u32, codes: &mut Vec<u64>) {
+    let last = (1 << (above - height)) - 1;
+    let place = morton::decode_deep(code);
+    if !place.iter().any(|&c| c == 0 || c == last) {
+        return;
+    }
+    if height == 0 {
+        codes.push(code);
+        return;
+    }
+    for octant in 0..8 {
+        list_shell(code << 3 | octant, height - 1, above, codes);
+    }
 }

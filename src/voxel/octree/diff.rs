@@ -41,7 +41,7 @@ fn compare(now: &Node, before: &Node, height: u32, code: u64, changed: &mut Vec<
     {
         let above = height - CHUNK_DEPTH;
         let first = code << (3 * above);
-        changed.extend(shell(above).map(|code| first | code));
+        changed.extend(shell(above).into_iter().map(|code| first | code));
         return;
     }
     if height <= CHUNK_DEPTH {

@@ -86,7 +86,8 @@ impl Region {
                 let [low, high] = [corner, last].map(|cell| cell.as_vec3() + 0.5 - center);
                 let nearest = glam::Vec3::ZERO.clamp(low, high).length();
                 let farthest = low.abs().max(high.abs()).length();
-                if nearest.is_nan() || nearest > radius {
+                // A radius that is no number holds nothing.
+                if nearest.is_nan() || radius.is_nan() || nearest > radius {
                     Share::None
                 } else if farthest <= radius {
                     Share::All

@@ -151,6 +151,16 @@ impl Octree {
         )
     }
 
+    /// The greatest value of any cell.
+    #[must_use]
+    pub fn greatest_value(&self) -> u8 {
+        self.root.fold(
+            self.depth,
+            &mut |value, _| value,
+            &mut |values: [u8; 8], _| values.into_iter().max().unwrap_or(0),
+        )
+    }
+
     /// The smallest box around the solid cells, or `None` where there are none.
     #[must_use]
     pub fn bounds(&self) -> Option<Bounds> {

@@ -1,12 +1,12 @@
 //! [`Node`]: a part of an octree.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// A cube of an octree: uniform, or split into octants. Canonical: eight equal leaves are one leaf.
 ///
 /// A node does not know its size; its owner does. Octant order is x + 2y + 4z.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Node {
     /// One value for the whole cube, 0 for empty.
     Leaf(u8),
@@ -20,6 +20,17 @@ pub enum Node {
 
 /// What has been told of nodes that stand in several places, by address and height.
 type Memo<T> = HashMap<(*const [Node; 8], u32), T>;
+
+/// Two branches that are known to be equal, by address.
+type EqualPairs = HashSet<[*const [Node; 8]; 2]>;
+
+impl PartialEq for Node {
+    fn eq(&self, other: &Self) -> bool {
+        self.equals(other, &mut EqualPairs::new())
+    }
+}
+
+impl Eq for Node {}
 
 impl Node {
     /// A cube without voxels.
@@ -96,6 +107,28 @@ impl Node {
         join: &mut impl FnMut([T; 8], u32) -> T,
     ) -> T {
         self.fold_with(height, leaf, join, &mut HashMap::new())
+    }
+
+    /// Compares trees. Parts that stand in several places of both are compared once, so that two trees which share
+    /// their own parts, but none with each other, are not unfolded.
+    fn equals(&self, other: &Self, known: &mut EqualPairs) -> bool {
+        match (self, other) {
+            (Self::Leaf(a), Self::Leaf(b)) => a == b,
+            (Self::Octa(a), Self::Octa(b)) => a == b,
+            (Self::Branch(a), Self::Branch(b)) => {
+                let pair = [Arc::as_ptr(a), Arc::as_ptr(b)];
+                if Arc::ptr_eq(a, b) || known.contains(&pair) {
+                    return true;
+                }
+                let mut children = a.iter().zip(b.iter());
+                let is_equal = children.all(|(a, b)| a.equals(b, known));
+                if is_equal && Arc::strong_count(a) > 1 && Arc::strong_count(b) > 1 {
+                    known.insert(pair);
+                }
+                is_equal
+            }
+            _ => false,
+        }
     }
 
     fn fold_with<T: Clone>(

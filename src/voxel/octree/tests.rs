@@ -138,6 +138,34 @@ fn a_tree_that_shares_its_parts_is_counted_without_walking_every_leaf() {
 }
 
 #[test]
+fn trees_that_share_their_parts_with_themselves_alone_are_compared_without_walking_every_leaf() {
+    let tree = |first: u8| {
+        let mut node = Node::octa([first, 2, 0, 0, 0, 0, 0, 0]);
+        for _ in 1..16 {
+            node = Node::new(node.children().map(|_| node.clone()));
+        }
+        node
+    };
+    assert_eq!(tree(1), tree(1));
+    assert_ne!(tree(1), tree(3));
+}
+
+#[test]
+fn a_ball_without_a_size_holds_nothing() {
+    let mut octree = Octree::empty(16).unwrap();
+    for radius in [f32::NAN, -1.0, f32::NEG_INFINITY] {
+        octree.fill(
+            &Region::Ball {
+                center: Vec3::ZERO,
+                radius,
+            },
+            1,
+        );
+    }
+    assert!(octree.is_empty());
+}
+
+#[test]
 fn growing_keeps_every_voxel_at_its_place_from_the_middle() {
     let mut octree = Octree::from_cells(3, [([0, 7, 3], 5), ([4, 4, 4], 6)]).unwrap();
     octree.grow().unwrap();

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
+use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_priority};
 
 use crate::backend::{BackendError, BackendPool, Backends, Cancelled, Progress, Watch};
 use crate::voxel::{SparseVoxels, VoxelModel};
@@ -18,6 +19,9 @@ use super::{Event, GenerationError, Job, JobId};
 
 /// Events that may wait for the reader; more progress than this is dropped.
 const EVENT_CAPACITY: usize = 64;
+
+/// Of the thread, where 50 is that of the game's threads and 0 the least.
+const PRIORITY: u8 = 25;
 
 /// A job on its way to the worker thread.
 struct Order {
@@ -100,6 +104,10 @@ impl Drop for Worker {
 
 /// The thread's life: one order after the other until the handle is gone.
 fn serve(orders: &Receiver<Order>, events: &Sender<Event>, backends: Backends) {
+    // Where cores are few, a frame must not wait for this thread. A system that does not let us leaves it as it is.
+    let _ = ThreadPriorityValue::try_from(PRIORITY)
+        .map(ThreadPriority::Crossplatform)
+        .map(set_current_thread_priority);
     let mut pool = BackendPool::new(backends);
     for order in orders {
         let mut watch = ChannelWatch {

@@ -1,5 +1,9 @@
 //! What entities show is noted, and its stale chunks become meshes on the task pool.
 
+use std::sync::LazyLock;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
 use bevy::asset::{AssetEvent, RenderAssetUsages};
 use bevy::ecs::system::SystemParam;
 use bevy::math::bounding::Aabb3d;
@@ -142,6 +146,18 @@ pub(super) fn take_down<C: Component>(
     }
 }
 
+/// Gives the core away for a moment: where cores are few, a game's frame must not wait for a whole batch.
+fn give_way() {
+    static FEW_CORES: LazyLock<bool> =
+        LazyLock::new(|| available_parallelism().is_ok_and(|cores| cores.get() <= 2));
+    if *FEW_CORES {
+        // To yield is not enough: the system may go on with this thread all the same.
+        std::thread::sleep(Duration::from_micros(1));
+    } else {
+        std::thread::yield_now();
+    }
+}
+
 impl Batch {
     pub(super) fn mesh(self) -> Vec<MeshedChunk> {
         let Self {
@@ -151,8 +167,7 @@ impl Batch {
         } = self;
         let mut mesher = ChunkMesher::new();
         let chunks = chunks.into_iter().map(|(key, detail)| {
-            // Where cores are few, a game's frame must not wait for a whole batch.
-            std::thread::yield_now();
+            give_way();
             let inner = scene.inner(key);
             let mesh = mesher.mesh(&scene.octree, inner, detail, &scene.palette);
             let parts = [mesh.opaque, mesh.translucent];

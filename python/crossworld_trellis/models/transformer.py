@@ -1,0 +1,136 @@
+"""The transformer of both flow networks: blocks whose norms the time modulates (adaLN, Peebles and
+Xie 2023) and that look at the picture through cross-attention.
+
+Three things are the same in every step and are therefore computed once per generation: each block's
+memory of the pictures, its modulation at every time, and its answer where there is no picture. The
+branches of guidance run as one batch, and split only where they first differ.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import layer_norm
+
+from .attention import CrossAttention, Memory, SelfAttention
+
+BLOCK_EPS = 1e-6
+"""Of the layer norms inside blocks; those before an output layer have 1e-5."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockSizes:
+    """What blocks of one network have in common."""
+
+    channels: int
+    condition_channels: int
+    heads: int
+    mlp_ratio: float
+    qk_norm: bool
+    qk_norm_cross: bool
+
+
+class FloatLayerNorm(nn.LayerNorm):
+    """Layer norm with gain and bias that computes in float32 and answers in its input's dtype."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.float()).to(input.dtype)
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with a GELU (tanh form) between."""
+
+    def __init__(self, channels: int, hidden: int, *, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(
+            nn.Linear(channels, hidden, dtype=dtype),
+            nn.GELU(approximate="tanh"),
+            nn.Linear(hidden, channels, dtype=dtype),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[…,C]→[…,C]."""
+        return self.mlp(x)
+
+
+class ModulatedBlock(nn.Module):
+    """Self-attention, cross-attention, feed-forward; the time shifts, scales and gates two of them.
+
+    A modulation is [6,R,C]: R is 1 where all tokens share a time, else the number of tokens.
+    """
+
+    def __init__(self, sizes: BlockSizes, *, dtype: torch.dtype) -> None:
+        super().__init__()
+        width, heads = sizes.channels, sizes.heads
+        self.norm2 = FloatLayerNorm(width, eps=BLOCK_EPS)
+        self.self_attn = SelfAttention(width, heads, norm=sizes.qk_norm, dtype=dtype)
+        self.cross_attn = CrossAttention(
+            width, sizes.condition_channels, heads, norm=sizes.qk_norm_cross, dtype=dtype
+        )
+        self.mlp = FeedForward(width, int(width * sizes.mlp_ratio), dtype=dtype)
+        self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width, dtype=dtype))
+
+    def modulation(self, times: Tensor) -> Tensor:
+        """Shift, scale, gate of the attention, then of the feed-forward: [S,C]→[S,6,1,C]."""
+        return self.adaLN_modulation(times).unflatten(1, (6, 1, -1))
+
+    def mix(self, x: Tensor, modulation: Tensor, items: Sequence[int]) -> Tensor:
+        """The half before the picture: self-attention, [G,M,C]→[G,M,C]."""
+        shift, scale, gate, *_ = modulation
+        return x + gate * self.self_attn(modulate(x, shift, scale), items)
+
+    def inform(
+        self, x: Tensor, modulation: Tensor, memory: Memory, items: Sequence[int]
+    ) -> Tensor:
+        """The half from the picture on: [G,M,C]→[G,M,C].
+
+        The first branches see one picture each, those beyond the memory's see none.
+        """
+        seeing, blind = x[: len(memory.keys)], x[len(memory.keys) :]
+        seeing = seeing + self.cross_attn(self.norm2(seeing), memory, items)
+        x = torch.cat([seeing, blind + memory.nothing]) if len(blind) else seeing
+        _, _, _, shift, scale, gate = modulation
+        return x + gate * self.mlp(modulate(x, shift, scale))
+
+
+class ModulatedBlocks(nn.ModuleList):
+    """A network's blocks in order."""
+
+    def __init__(self, count: int, sizes: BlockSizes, *, dtype: torch.dtype) -> None:
+        super().__init__(ModulatedBlock(sizes, dtype=dtype) for _ in range(count))
+
+    def modulations(self, times: Tensor) -> list[Tensor]:
+        """Of every block at every time: [S,C] embedded times → list of [S,6,1,C]."""
+        return [block.modulation(times) for block in self]
+
+    def memories(self, condition: Tensor) -> list[Memory]:
+        """Of every block: pictures' tokens [K,B,L,condition channels] → list."""
+        return [block.cross_attn.memory(condition) for block in self]
+
+    def forward(
+        self,
+        x: Tensor,
+        modulations: Sequence[Tensor],
+        memories: Sequence[Memory],
+        items: Sequence[int],
+        *,
+        guided: bool,
+    ) -> Tensor:
+        """[1,M,C] tokens →[K,M,C], one branch for each of K pictures, and one more if `guided`.
+
+        `modulations` are those of one step, [6,R,C] for every block.
+        """
+        steps = zip(self, modulations, memories, strict=True)
+        for index, (block, modulation, memory) in enumerate(steps):
+            x = block.mix(x, modulation, items)
+            if index == 0:
+                # Up to here all branches are the same.
+                x = x.expand(len(memory.keys) + guided, -1, -1)
+            x = block.inform(x, modulation, memory, items)
+        return x
+
+
+def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """Plain layer norm, then scale and shift: [G,M,C]→[G,M,C]."""
+    return layer_norm(x, x.shape[-1:], eps=BLOCK_EPS) * (1 + scale) + shift

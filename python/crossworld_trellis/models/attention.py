@@ -29,6 +29,10 @@ class Memory:
     for every token.
     """
 
+    def of(self, pictures: slice) -> "Memory":
+        """The memory of some of the pictures."""
+        return Memory(self.keys[pictures], self.values[pictures], self.nothing)
+
 
 class HeadNorm(nn.Module):
     """RMS norm over the channels of each head, with a gain each; float32 inside."""

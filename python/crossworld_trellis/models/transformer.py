@@ -80,9 +80,7 @@ class ModulatedBlock(nn.Module):
         shift, scale, gate, *_ = modulation
         return x + gate * self.self_attn(modulate(x, shift, scale), items)
 
-    def inform(
-        self, x: Tensor, modulation: Tensor, memory: Memory, items: Sequence[int]
-    ) -> Tensor:
+    def inform(self, x: Tensor, modulation: Tensor, memory: Memory, items: Sequence[int]) -> Tensor:
         """The half from the picture on: [G,M,C]→[G,M,C].
 
         The first branches see one picture each, those beyond the memory's see none.
@@ -134,3 +132,9 @@ class ModulatedBlocks(nn.ModuleList):
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """Plain layer norm, then scale and shift: [G,M,C]→[G,M,C]."""
     return layer_norm(x, x.shape[-1:], eps=BLOCK_EPS) * (1 + scale) + shift
+
+
+def spread(modulation: Tensor, items: Sequence[int]) -> Tensor:
+    """Modulations of batch items, one time each, laid out for their tokens: [B,n,1,C]→[n,M,C]."""
+    lengths = torch.tensor(items, device=modulation.device)
+    return modulation[:, :, 0].transpose(0, 1).repeat_interleave(lengths, dim=1)

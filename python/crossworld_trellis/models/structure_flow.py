@@ -1,0 +1,149 @@
+"""Sparse-structure flow, the first stage: velocities of a dense latent grid of 16^3 cells.
+
+The original's `SparseStructureFlowModel`. Every cell (or patch of cells) is a token; tokens of all
+batch items lie packed, x slowest and z fastest within an item.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import layer_norm
+
+from .attention import Memory
+from .embedding import TimestepEmbedder, position_embedding
+from .transformer import BlockSizes, ModulatedBlocks, spread
+
+
+@dataclass(frozen=True, kw_only=True)
+class StructureFlowConfig:
+    """Arguments as in a checkpoint's json."""
+
+    resolution: int
+    in_channels: int
+    out_channels: int
+    model_channels: int
+    cond_channels: int
+    num_blocks: int
+    num_heads: int | None = None
+    num_head_channels: int = 64
+    mlp_ratio: float = 4
+    patch_size: int = 2
+    pe_mode: str = "ape"
+    qk_rms_norm: bool = False
+    qk_rms_norm_cross: bool = False
+    share_mod: bool = False
+    use_fp16: bool = False
+    use_checkpoint: bool = False
+
+    def __post_init__(self) -> None:
+        if self.pe_mode != "ape":
+            raise ValueError(f"pe_mode '{self.pe_mode}' is not known: only 'ape' is")
+        if self.share_mod:
+            raise ValueError("share_mod true is not known: only models without it are")
+        if self.resolution % self.patch_size:
+            raise ValueError(
+                f"patch_size {self.patch_size} does not divide resolution {self.resolution}"
+            )
+
+    def blocks(self) -> BlockSizes:
+        """Sizes of the transformer's blocks."""
+        return BlockSizes(
+            channels=self.model_channels,
+            condition_channels=self.cond_channels,
+            heads=self.num_heads or self.model_channels // self.num_head_channels,
+            mlp_ratio=self.mlp_ratio,
+            qk_norm=self.qk_rms_norm,
+            qk_norm_cross=self.qk_rms_norm_cross,
+        )
+
+
+class StructureFlow(nn.Module):
+    """The network. `dtype` is that of the blocks; what surrounds them is float32."""
+
+    pos_emb: Tensor
+
+    def __init__(self, config: StructureFlowConfig, *, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.config = config
+        self.dtype = dtype
+        patch, width = config.patch_size, config.model_channels
+        self.t_embedder = TimestepEmbedder(width)
+        self.input_layer = nn.Linear(config.in_channels * patch**3, width)
+        self.blocks = ModulatedBlocks(config.num_blocks, config.blocks(), dtype=dtype)
+        self.out_layer = nn.Linear(width, config.out_channels * patch**3)
+        axis = torch.arange(config.resolution // patch)
+        positions = torch.cartesian_prod(axis, axis, axis)
+        self.register_buffer("pos_emb", position_embedding(positions, width))
+
+    def noise_shape(self, samples: int) -> tuple[int, ...]:
+        """Shape of the state of some samples."""
+        return (samples, self.config.in_channels, *[self.config.resolution] * 3)
+
+    def field(self, condition: Tensor, times: Tensor) -> "StructureField":
+        """Binds the network to pictures [K,B,L,C] (B is 1 where samples share them) and to the
+        times [S] of a run, already times 1000."""
+        embedded = self.t_embedder(times).to(self.dtype)
+        steps = zip(*(block.unbind(0) for block in self.blocks.modulations(embedded)), strict=True)
+        return StructureField(self, list(steps), self.blocks.memories(condition.to(self.dtype)))
+
+    def forward(self, x: Tensor, times: Tensor, condition: Tensor) -> Tensor:
+        """Velocity without guidance, each item with a time of its own.
+
+        `x` [B,C,R,R,R], `times` [B] already times 1000, `condition` [B,L,C] →[B,C,R,R,R].
+        """
+        items = self._items(x)
+        embedded = self.t_embedder(times).to(self.dtype)
+        modulations = [spread(rows, items) for rows in self.blocks.modulations(embedded)]
+        memories = self.blocks.memories(condition[None].to(self.dtype))
+        return self.velocities(x, modulations, memories, guided=False)[0]
+
+    def velocities(
+        self, x: Tensor, modulations: Sequence[Tensor], memories: Sequence[Memory], *, guided: bool
+    ) -> Tensor:
+        """[B,C,R,R,R]→[branches,B,C,R,R,R]."""
+        patch, batch = self.config.patch_size, len(x)
+        cells = patchify(x, patch).flatten(2).transpose(1, 2)  # [B,C·p³,S,S,S]→[B,S³,C·p³]
+        h = (self.input_layer(cells) + self.pos_emb).to(self.dtype)
+        h = h.flatten(0, 1)[None]  # [B,T,C]→[1,B·T,C]
+        h = self.blocks(h, modulations, memories, self._items(x), guided=guided).float()
+        out = self.out_layer(layer_norm(h, h.shape[-1:], eps=1e-5))  # [G,B·T,C·p³]
+        side = self.config.resolution // patch
+        grid = out.unflatten(1, (batch, -1)).flatten(0, 1).transpose(1, 2)  # [G·B,C·p³,T]
+        return unpatchify(grid.unflatten(2, (side,) * 3), patch).unflatten(0, (-1, batch))
+
+    def _items(self, x: Tensor) -> tuple[int, ...]:
+        return (len(self.pos_emb),) * len(x)
+
+
+@dataclass(frozen=True)
+class StructureField:
+    """A `StructureFlow` bound to pictures and times: a `sampler.VelocityField`."""
+
+    flow: StructureFlow
+    modulations: list[tuple[Tensor, ...]]
+    """Of every step, then of every block: [6,1,C]."""
+    memories: list[Memory]
+
+    def __call__(self, state: Tensor, step: int, *, pictures: slice, guided: bool) -> Tensor:
+        """Velocities of a state [B,C,R,R,R] →[branches,B,C,R,R,R]."""
+        memories = [memory.of(pictures) for memory in self.memories]
+        return self.flow.velocities(state, self.modulations[step], memories, guided=guided)
+
+
+def patchify(x: Tensor, patch: int) -> Tensor:
+    """[B,C,R,R,R]→[B,C·p³,R/p,R/p,R/p]; channels slowest, then the offset along x, y, z."""
+    if patch == 1:
+        return x
+    for axis in (2, 4, 6):
+        x = x.unflatten(axis, (-1, patch))
+    return x.permute(0, 1, 3, 5, 7, 2, 4, 6).flatten(1, 4)
+
+
+def unpatchify(x: Tensor, patch: int) -> Tensor:
+    """[B,C·p³,S,S,S]→[B,C,S·p,S·p,S·p], the inverse of `patchify`."""
+    if patch == 1:
+        return x
+    x = x.unflatten(1, (-1, patch, patch, patch)).permute(0, 1, 5, 2, 6, 3, 7, 4)
+    return x.flatten(6, 7).flatten(4, 5).flatten(2, 3)

@@ -1,0 +1,105 @@
+"""Convolutions over active voxels: `SubmanifoldConv3d` (3x3x3) and `PointwiseConv3d` (1x1x1).
+
+Output voxels are the input voxels; a neighbour that is not active counts as zero (SPEC 8.1). Both
+are dense matrix products around a gather by `VoxelGrid.neighbours`, so no sparse-convolution
+library is needed. The inner module `conv` gives the parameters the names they have in checkpoints.
+Which voxels are neighbours is found in `grid`.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .grid import VoxelGrid, with_zero_row
+
+BUFFER_BYTES = 256 << 20
+"""Most bytes of gathered features, or of products to gather, that a convolution holds at a time."""
+
+_TAPS = 27
+
+
+class _Kernel(nn.Module):
+    """The parameters of a convolution: weight [out, size, size, size, in] and bias [out]."""
+
+    def __init__(self, inputs: int, outputs: int, size: int, *, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, size, size, size, inputs, dtype=dtype))
+        self.bias = nn.Parameter(torch.empty(outputs, dtype=dtype))
+        bound = 1 / math.sqrt(inputs * size**3)  # as nn.Conv3d begins
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
+
+
+class SubmanifoldConv3d(nn.Module):
+    """A 3x3x3 convolution whose output voxels are its input voxels."""
+
+    def __init__(self, inputs: int, outputs: int, *, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.conv = _Kernel(inputs, outputs, 3, dtype=dtype)
+
+    def forward(self, feats: Tensor, grid: VoxelGrid) -> Tensor:
+        """[N,in]→[N,out]"""
+        outputs, inputs = len(self.conv.weight), self.conv.weight.shape[-1]
+        # Gathered products are written and read twice, gathered features once.
+        if inputs > 2 * outputs:
+            return self._multiply_then_gather(feats, grid.neighbours)
+        return self._gather_then_multiply(feats, grid.neighbours)
+
+    def forward_unpooled(self, feats: Tensor, grid: VoxelGrid) -> Tensor:
+        """The same as `forward(unpool(feats, grid.pooled), grid)`, with fewer multiplications.
+
+        All voxels of a cell share their features, so these are multiplied once a cell.
+        [M,in]→[N,out]
+        """
+        return self._multiply_then_gather(feats, grid.pooled_neighbours)
+
+    def _gather_then_multiply(self, feats: Tensor, neighbours: Tensor) -> Tensor:
+        count, inputs = len(neighbours), feats.shape[1]
+        padded = with_zero_row(feats)
+        weight = self.conv.weight.flatten(1)  # [out,27*in]
+        result = feats.new_empty(count, len(weight))
+        for rows in _pieces(count, _TAPS * inputs * feats.element_size()):
+            gathered = padded.index_select(0, neighbours[rows].flatten())  # [n*27,in]
+            result[rows] = F.linear(gathered.view(-1, _TAPS * inputs), weight, self.conv.bias)
+        return result
+
+    def _multiply_then_gather(self, feats: Tensor, neighbours: Tensor) -> Tensor:
+        """`neighbours` [N,27] are rows of `feats`, or one more where there is none."""
+        count, outputs, size = len(neighbours), len(self.conv.weight), feats.element_size()
+        padded = with_zero_row(feats)
+        weight = self.conv.weight.flatten(1, 3).permute(1, 2, 0)  # [out,27,in]→[27,in,out]
+        total = self.conv.bias.float().repeat(count, 1)
+        for taps in _pieces(_TAPS, len(padded) * outputs * size):
+            some = weight[taps]
+            products = torch.bmm(padded.expand(len(some), -1, -1), some).flatten(0, 1)
+            first = torch.arange(len(some), device=feats.device) * len(padded)
+            for rows in _pieces(count, len(some) * outputs * size):
+                table = (neighbours[rows, taps] + first).flatten()
+                gathered = products.index_select(0, table).view(-1, len(some), outputs)
+                total[rows] += gathered.sum(1, dtype=torch.float32)  # [n,taps,out]→[n,out]
+        return total.to(feats.dtype)
+
+
+def _pieces(count: int, bytes_each: int) -> list[slice]:
+    """0 to `count` in slices of at most `BUFFER_BYTES`."""
+    step = max(1, BUFFER_BYTES // bytes_each)
+    return [slice(start, start + step) for start in range(0, count, step)]
+
+
+class PointwiseConv3d(nn.Module):
+    """A 1x1x1 convolution that reads its weight as an (in, out) matrix.
+
+    The shape says [out, 1, 1, 1, in], but the library that the networks were trained with reads the
+    same memory the other way round, and so they must be used (SPEC 8.2).
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.conv = _Kernel(inputs, outputs, 1, dtype=dtype)
+
+    def forward(self, feats: Tensor) -> Tensor:
+        """[N,in]→[N,out]"""
+        outputs, inputs = len(self.conv.weight), self.conv.weight.shape[-1]
+        return torch.addmm(self.conv.bias, feats, self.conv.weight.reshape(inputs, outputs))

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..errors import TrellisError
+from .grouping import group_rows, host_numbers
 from .windows import Windows, partition
 
 MAX_RESOLUTION = 1024
@@ -99,7 +100,7 @@ class VoxelGrid:
         What a convolution gathers when its input is the same all over a cell.
         """
         cell = self.pooled.cell
-        none = cell.new_full((1,), len(self.pooled.grid))
+        none = torch.full((1,), len(self.pooled.grid), device=cell.device)
         return torch.cat([cell, none])[self.neighbours]
 
     @cached_property
@@ -176,10 +177,10 @@ def _count_items(coords: Tensor) -> tuple[int, ...]:
     low, high = coords.amin(0), coords.amax(0)
     item = coords[:, 0]
     shuffled = (item[1:] < item[:-1]).any()
-    ordered = _keys(coords).sort().values
+    ordered, _ = _keys(coords).sort()
     doubled = (ordered[1:] == ordered[:-1]).any()
     # One transfer for all of it.
-    facts: list[int] = torch.cat([low, high, torch.stack([shuffled, doubled]).int()]).tolist()
+    facts = host_numbers(torch.cat([low, high, torch.stack([shuffled, doubled]).int()]))
     (first, *lows), (last, *highs) = facts[:4], facts[4:8]
     if min(lows) < 0 or max(highs) >= MAX_RESOLUTION:
         raise GridError(
@@ -191,8 +192,7 @@ def _count_items(coords: Tensor) -> tuple[int, ...]:
         raise GridError("the items of coords do not ascend: put the rows of each item together")
     if facts[9]:
         raise GridError("coords list a voxel twice: keep one row for each voxel of an item")
-    counts: list[int] = torch.bincount(item).tolist()
-    return tuple(counts)
+    return tuple(host_numbers(torch.bincount(item)))
 
 
 def _keys(coords: Tensor) -> Tensor:
@@ -238,18 +238,19 @@ def _children_neighbours(parents: Tensor) -> Tensor:
 def _pool_grid(grid: VoxelGrid) -> Pooling:
     coords = grid.coords
     cells = torch.cat([coords[:, :1], coords[:, 1:] // 2], 1)
-    keys, cell, count = torch.unique(_keys(cells), return_inverse=True, return_counts=True)
-    digits = [keys // _DIGIT**3, *(keys // _DIGIT**power % _DIGIT - 1 for power in (2, 1, 0))]
-    pooled = torch.stack(digits, 1).int()
-    counts: list[int] = torch.bincount(pooled[:, 0], minlength=len(grid.items)).tolist()
+    groups = group_rows(_keys(cells))
+    pooled = cells[groups.order[groups.first]]
+    counts = host_numbers(torch.bincount(pooled[:, 0], minlength=len(grid.items)))
+    cell = torch.empty_like(groups.order)
+    cell[groups.order] = groups.group
     corner = (coords[:, 1:] % 2).long()
     column = 4 * corner[:, 0] + 2 * corner[:, 1] + corner[:, 2]
     rows = len(grid)
-    members = cell.new_full((len(keys), 8), rows)
-    members[cell, column] = torch.arange(rows, device=cell.device)
+    members = torch.full((len(pooled), 8), rows, device=coords.device)
+    members[cell, column] = torch.arange(rows, device=coords.device)
     return Pooling(
         grid=VoxelGrid(pooled, items=counts),
         cell=cell,
-        count=count.float(),
+        count=groups.lengths.float(),
         members=members,
     )

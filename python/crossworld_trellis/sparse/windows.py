@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .grouping import group_rows, host_numbers
+
 # Windows are padded to a power of two, and to no less than this: fewer calls.
 _SHORTEST = 16
 
@@ -48,36 +50,35 @@ def partition(coords: Tensor, *, size: int, shift: int) -> Windows:
     device = coords.device
     windows = torch.cat([coords[:, :1], (coords[:, 1:] + shift) // size], 1).long()
     item, x, y, z = windows.unbind(1)
-    key = ((item * 65536 + x) * 65536 + y) * 65536 + z
-    ordered, order = key.sort(stable=True)  # order: voxel rows, window after window
-    _, window, lengths = torch.unique_consecutive(ordered, return_inverse=True, return_counts=True)
-    first = lengths.cumsum(0) - lengths  # of each window in `order`
-
+    groups = group_rows(((item * 65536 + x) * 65536 + y) * 65536 + z)
     bounds = [_SHORTEST]
     while bounds[-1] < size**3:
         bounds.append(2 * bounds[-1])
-    kind = torch.searchsorted(torch.tensor(bounds, device=device), lengths)
-    kind_order = kind.sort(stable=True).indices
-    counts: list[int] = torch.bincount(kind, minlength=len(bounds)).tolist()
+    kind = torch.searchsorted(torch.tensor(bounds, device=device), groups.lengths)
+    counts = host_numbers(torch.bincount(kind, minlength=len(bounds)))
 
     rows: list[Tensor] = []
     classes: list[LengthClass] = []
-    start = torch.empty_like(first)  # place of each window's first voxel
+    start = torch.empty_like(groups.first)  # the place of each window's first voxel
     done = 0
-    for length, members in zip(bounds, torch.split(kind_order, counts), strict=True):
+    for length, members in zip(bounds, torch.split(kind.argsort(stable=True), counts), strict=True):
         count = len(members)
         if not count:
             continue
         slot = torch.arange(length, device=device)
-        real = slot < lengths[members, None]  # [count,length]
-        rows.append(order[first[members, None] + torch.where(real, slot, 0)].flatten())
+        real = slot < groups.lengths[members, None]  # [count,length]
+        entry = groups.first[members, None] + torch.where(real, slot, 0)
+        rows.append(groups.order[entry].flatten())
         classes.append(LengthClass(count=count, length=length, real=real[:, None, None]))
         start[members] = done + length * torch.arange(count, device=device)
         done += count * length
 
-    places = torch.empty_like(order)
-    places[order] = (start - first)[window] + torch.arange(len(order), device=device)
-    return Windows(rows=torch.cat(rows) if rows else order, places=places, classes=tuple(classes))
+    entries = torch.arange(len(coords), device=device)
+    places = torch.empty_like(groups.order)
+    places[groups.order] = (start - groups.first)[groups.group] + entries
+    return Windows(
+        rows=torch.cat(rows) if rows else groups.order, places=places, classes=tuple(classes)
+    )
 
 
 def window_attention(q: Tensor, k: Tensor, v: Tensor, windows: Windows) -> Tensor:

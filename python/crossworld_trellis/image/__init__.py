@@ -1,0 +1,28 @@
+"""Pictures: from whatever a caller has to the square that the image encoder sees.
+
+Nothing here needs torch or a GPU. Rows of pixels run from the top down.
+"""
+
+from crossworld_trellis.image.cut_out import CutOut, rembg_cut_out
+from crossworld_trellis.image.opening import (
+    MAX_PIXELS,
+    MAX_SIDE,
+    PictureError,
+    Source,
+    open_picture,
+)
+from crossworld_trellis.image.preprocessing import SIDE, preprocess, squeeze, stack
+
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_SIDE",
+    "SIDE",
+    "CutOut",
+    "PictureError",
+    "Source",
+    "open_picture",
+    "preprocess",
+    "rembg_cut_out",
+    "squeeze",
+    "stack",
+]

@@ -1,0 +1,117 @@
+"""From a picture to the 518 x 518 RGB square that the image encoder was trained on.
+
+The object is cut out by its alpha, centred with a margin of a tenth on either side, resized and
+laid on black. Every rounding is that of the original. Opening files is in `opening`, removing
+backgrounds in `cut_out`, the encoder's normalisation in `models.image_encoder`.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from crossworld_trellis.image.cut_out import CutOut
+from crossworld_trellis.image.opening import PictureError, Source, open_picture
+
+SIDE = 518
+"""Pixels of a side of the result: 37 patches of 14."""
+
+# Longest side of a picture whose background is removed.
+_MATTING_SIDE = 1024
+
+# Alpha above which a pixel belongs to the object: 0.8 * 255.
+_OPAQUE = 204
+
+
+def preprocess(picture: Source, *, cut_out: CutOut | None = None) -> Image.Image:
+    """The object of a picture on black, 518 x 518 RGB.
+
+    A picture with some transparency shows its object by it. From any other `cut_out` removes the
+    background. Raises `PictureError`.
+    """
+    picture = open_picture(picture)
+    if not _shows_its_object(picture):
+        picture = _without_background(picture, cut_out)
+    crop = _square_around(picture, *_object_square(picture))
+    # Pillow resizes RGBA with the colours multiplied by alpha, so hidden colours do not bleed in.
+    crop = crop.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+    pixels = np.asarray(crop).astype(np.float32) / 255  # [518,518,4]
+    colors = pixels[:, :, :3] * pixels[:, :, 3:]
+    return Image.fromarray((colors * 255).astype(np.uint8))  # truncates
+
+
+def squeeze(picture: Source) -> Image.Image:
+    """The whole picture as 518 x 518 RGB, whatever its aspect: for those who did the rest before.
+
+    Alpha is dropped, not applied. Raises `PictureError`.
+    """
+    rgb = open_picture(picture).convert("RGB")
+    return rgb.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+
+
+def stack(pictures: Sequence[Image.Image]) -> NDArray[np.uint8]:
+    """Prepared pictures as one array [K,518,518,3], as the image encoder takes them."""
+    return np.stack([np.asarray(picture, np.uint8) for picture in pictures])
+
+
+def _shows_its_object(picture: Image.Image) -> bool:
+    return picture.mode == "RGBA" and _alpha(picture).min() < 255
+
+
+def _without_background(picture: Image.Image, cut_out: CutOut | None) -> Image.Image:
+    """The picture with alpha, made by somebody else."""
+    if cut_out is None:
+        raise PictureError(
+            "the picture has no transparency, so nothing tells its object from the background: "
+            "give a picture with a transparent background, or a cut_out such as rembg_cut_out() "
+            "(pip install 'crossworld-trellis[rembg]')"
+        )
+    picture = picture.convert("RGB")
+    width, height = picture.size
+    scale = min(1, _MATTING_SIDE / max(width, height))
+    if scale < 1:
+        size = int(width * scale), int(height * scale)
+        if min(size) < 1:
+            raise PictureError(
+                f"the picture has {width}x{height} pixels: too thin to hold an object, crop it"
+            )
+        picture = picture.resize(size, Image.Resampling.LANCZOS)
+    result = cut_out(picture)
+    if result.mode != "RGBA":
+        raise PictureError(
+            f"the background removal returned a picture of mode {result.mode}, but it must be RGBA"
+        )
+    return result
+
+
+def _object_square(picture: Image.Image) -> tuple[float, float, int]:
+    """Centre and half side of the square to crop, in pixels."""
+    opaque = _alpha(picture) > _OPAQUE
+    columns, rows = np.flatnonzero(opaque.any(axis=0)), np.flatnonzero(opaque.any(axis=1))
+    if not len(columns):
+        raise PictureError(
+            f"the picture shows no object: no pixel has an alpha above {_OPAQUE}: give a picture "
+            "whose object is opaque"
+        )
+    left, right, top, bottom = (int(edge) for edge in (*columns[[0, -1]], *rows[[0, -1]]))
+    half = int(1.2 * max(right - left, bottom - top)) // 2
+    if half == 0:
+        raise PictureError(
+            f"the object covers {right - left + 1}x{bottom - top + 1} pixels only, but needs at "
+            "least 3: give a larger picture"
+        )
+    return (left + right) / 2, (top + bottom) / 2, half
+
+
+def _square_around(picture: Image.Image, x: float, y: float, half: int) -> Image.Image:
+    """The square of 2 * half pixels around a point, transparent outside the picture."""
+    # Halves go to the even number, here and at the far corner, so that both move alike.
+    left, top = round(x - half), round(y - half)
+    square = Image.new("RGBA", (2 * half, 2 * half))
+    square.paste(picture, (-left, -top))
+    return square
+
+
+def _alpha(picture: Image.Image) -> NDArray[np.uint8]:
+    return np.asarray(picture.getchannel("A"))

@@ -197,7 +197,7 @@ def test_the_largest_pictures_open_and_larger_ones_are_refused() -> None:
 def test_a_picture_that_would_unfold_too_large_is_refused_before_it_is_decoded() -> None:
     # Pillow itself refuses the largest and warns of the middle one; none has any pixels.
     for side in (65535, 12000, 9000):
-        with pytest.raises(PictureError, match="9000x9000 pixels: at most|far too many pixels"):
+        with pytest.raises(PictureError, match=r"9000x9000 pixels: at most|far too many pixels"):
             open_picture(_empty_png(side))
 
 

@@ -74,8 +74,8 @@ def _decode(file: IO[bytes], name: str) -> Image.Image:
         raise PictureError(f"{name} is of no known format: save it as PNG, JPEG or WebP") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError(
-            f"{name} has far too many pixels: {_reason(error)}: scale it down, 1024 along a side are "
-            "enough"
+            f"{name} has far too many pixels: {_reason(error)}: scale it down, 1024 along a "
+            "side are enough"
         ) from error
     except Exception as error:  # Pillow's parsers raise whatever bytes lead them to
         raise _damaged(name, error) from error

@@ -8,14 +8,13 @@ straight alpha. A model that thinks in other axes converts before it builds this
 import operator
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import morton, wire
+from .export.atomic import write_atomically
 
 MAX_RESOLUTION = 1024
 """Most cells an axis may have (octree depth 10)."""
@@ -122,16 +121,7 @@ class SparseVoxels:
 
         Raises `OSError` when the file cannot be written.
         """
-        path = Path(path)
-        unfinished = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
-        try:
-            with unfinished.open("xb") as file:
-                file.write(self.to_bytes())
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        write_atomically(path, self.to_bytes())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "SparseVoxels":

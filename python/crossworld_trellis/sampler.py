@@ -50,6 +50,8 @@ class SamplerSettings:
     """Noise left in the data; influences only the clean estimate."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.steps, bool) or not isinstance(self.steps, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise SettingsError(f"steps must be a whole number, got {self.steps!r}")
         if not 1 <= self.steps <= MAX_STEPS:
             raise SettingsError(
                 f"steps must be 1 to {MAX_STEPS}, got {self.steps}: 12 to 25 are usual"
@@ -153,12 +155,13 @@ def sample(
     return state
 
 
-def check_mode(mode: str) -> None:
-    """Raises `SettingsError` when there is no such way to use several pictures."""
+def check_mode(mode: ManyPictures) -> ManyPictures:
+    """The mode. Raises `SettingsError` when there is no such way to use several pictures."""
     if mode not in get_args(ManyPictures):
         raise SettingsError(
             f"unknown mode '{mode}': use one of {', '.join(get_args(ManyPictures))}"
         )
+    return mode
 
 
 def _guide(velocities: Tensor, settings: SamplerSettings, *, guided: bool) -> Tensor:

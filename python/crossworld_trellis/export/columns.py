@@ -7,6 +7,7 @@ checked here, before any byte is written.
 from typing import Any, cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -24,12 +25,11 @@ def host_column(name: str, tensor: Tensor, *, shape: tuple[int, ...]) -> NDArray
     """
     if tuple(tensor.shape) != shape:
         raise ExportError(f"{name} has shape {list(tensor.shape)}, expected {list(shape)}")
-    # The method has no types.
-    column: NDArray[np.float32] = cast(Any, tensor.detach().float().cpu()).numpy()
-    broken = int((~np.isfinite(column)).reshape(shape[0], -1).any(axis=1).sum())
+    broken = int(torch.isfinite(tensor).flatten(1).all(1).logical_not().sum())
     if broken:
         raise ExportError(
             f"{name} holds NaN or infinity in {broken} of {shape[0]} rows, so nothing is written: "
             "generate again with dtype float32 or bfloat16"
         )
-    return column
+    # The method has no types.
+    return cast(Any, tensor.detach().float().cpu()).numpy()

@@ -65,7 +65,7 @@ def ply_bytes(gaussians: Gaussians, *, frame: PlyFrame = "splat") -> bytes:
     table = np.zeros((count, len(_PROPERTIES)), "<f4")  # the normals stay 0
     table[:, 0:3] = _turn_positions(xyz, _SENSES[frame])
     table[:, 6:9] = color
-    alpha = np.clip(opacity.astype(np.float64), _LEAST, 1 - _LEAST)
+    alpha = np.minimum(np.maximum(opacity.astype(np.float64), _LEAST), 1 - _LEAST)
     table[:, 9:10] = np.log(alpha / (1 - alpha))
     table[:, 10:13] = np.log(scaling)
     table[:, 13:17] = _turn_rotations(rotation, _SENSES[frame])
@@ -91,9 +91,9 @@ def _turn_positions(xyz: NDArray[np.float32], sense: float) -> NDArray[np.float3
 
 def _turn_rotations(rotation: NDArray[np.float32], sense: float) -> NDArray[np.float64]:
     """Unit quaternions of the turned Gaussians, their largest component positive. [N,4]→[N,4]"""
-    # The matrix that multiplies a quaternion from the left with (1, sense, 0, 0).
-    turn = np.array([[1, -sense, 0, 0], [sense, 1, 0, 0], [0, 0, 1, -sense], [0, 0, sense, 1]])
-    turned: NDArray[np.float64] = rotation.astype(np.float64) @ turn.transpose()
+    # A row times this is the quaternion (1, sense, 0, 0) times that of the row.
+    turn = np.array([[1, sense, 0, 0], [-sense, 1, 0, 0], [0, 0, 1, sense], [0, 0, -sense, 1]])
+    turned: NDArray[np.float64] = rotation.astype(np.float64) @ turn
     length = np.linalg.norm(turned, axis=1, keepdims=True)
     if length.min() == 0:
         raise ExportError("rotation holds a quaternion of length 0: it is no rotation")

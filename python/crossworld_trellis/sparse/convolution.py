@@ -6,6 +6,7 @@ library is needed. The inner module `conv` gives the parameters the names they h
 Which voxels are neighbours is found in `grid`.
 """
 
+import itertools
 import math
 
 import torch
@@ -54,6 +55,41 @@ class SubmanifoldConv3d(nn.Module):
         [M,in]→[N,out]
         """
         return self._multiply_then_gather(feats, grid.pooled_neighbours)
+
+    def forward_subdivided(self, feats: Tensor, grid: VoxelGrid) -> Tensor:
+        """The same as `forward(subdivide(feats), grid.subdivided)`, with fewer multiplications.
+
+        Along an axis a child sees its own voxel twice and one neighbour of it once, so the 27
+        products of a child are 8 with summed weights (SPEC 18.10). [N,in]→[8N,out]
+        """
+        count, outputs = len(grid), len(self.conv.weight)
+        padded = with_zero_row(feats)
+        first = torch.arange(8, device=feats.device) * len(padded)
+        result = feats.new_empty(count, 8, outputs)
+        for child, corner in enumerate(itertools.product((0, 1), repeat=3)):
+            products = torch.bmm(padded.expand(8, -1, -1), self._summed_weights(corner))
+            products = products.flatten(0, 1)  # [8,N+1,out]→[8*(N+1),out]
+            # The voxels that the taps reach: along an axis from i-1 to i, as rows of neighbours.
+            seen = [
+                9 * i + 3 * j + k for i, j, k in itertools.product(*((c, c + 1) for c in corner))
+            ]
+            columns = torch.tensor(seen, device=feats.device)
+            for rows in _pieces(count, 8 * outputs * feats.element_size()):
+                table = (grid.neighbours[rows, columns] + first).flatten()
+                gathered = products.index_select(0, table).view(-1, 8, outputs)
+                total = gathered.sum(1, dtype=torch.float32) + self.conv.bias
+                result[rows, child] = total.to(feats.dtype)
+        return result.flatten(0, 1)
+
+    def _summed_weights(self, corner: tuple[int, ...]) -> Tensor:
+        """[8,in,out]: for a child at this corner, the weight of each voxel that it sees."""
+        weight = self.conv.weight.float()  # [out,3,3,3,in]
+        for axis, side in enumerate(corner, start=1):
+            low, middle, high = weight.unbind(axis)
+            pair = (low, middle + high) if side == 0 else (low + middle, high)
+            weight = torch.stack(pair, axis)
+        # [out,2,2,2,in]→[8,in,out]
+        return weight.flatten(1, 3).permute(1, 2, 0).to(self.conv.weight.dtype)
 
     def _gather_then_multiply(self, feats: Tensor, neighbours: Tensor) -> Tensor:
         count, inputs = len(neighbours), feats.shape[1]

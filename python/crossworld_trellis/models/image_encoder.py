@@ -1,0 +1,224 @@
+"""The image encoder: from prepared pictures to the tokens that both flows are conditioned on.
+
+DINOv2 with registers (Oquab et al. 2023, Darcet et al. 2023), as transformers implements it, up to
+and without its last norm. Always float32, whatever the flows compute in. Pictures come prepared
+from `image`; where the folder of the encoder comes from is for `checkpoint` to know.
+"""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import layer_norm, linear
+
+from crossworld_trellis.models.image_encoder_weights import EncoderError, load_weights
+
+__all__ = ["EncoderError", "ImageEncoder", "ImageEncoderConfig", "build_network", "normalise"]
+
+CONFIG = "config.json"
+
+WEIGHTS = ("model.safetensors", "hub_state.safetensors")
+"""The files that may hold the weights; the first there is read."""
+
+# Mean and deviation of the channels of ImageNet, which every DINOv2 was trained with.
+_MEAN = (0.485, 0.456, 0.406)
+_STD = (0.229, 0.224, 0.225)
+
+# What makes a DINOv2 the one that TRELLIS was trained with, but for its size.
+_FIXED: dict[str, Any] = {
+    "image_size": 518,
+    "patch_size": 14,
+    "num_register_tokens": 4,
+    "layer_norm_eps": 1e-6,
+    "hidden_act": "gelu",
+    "qkv_bias": True,
+    "use_swiglu_ffn": False,
+}
+
+_REMEDY = "use a DINOv2 with registers such as facebook/dinov2-with-registers-large"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageEncoderConfig:
+    """The part of a DINOv2's config.json that says which network it is."""
+
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    mlp_ratio: int
+    image_size: int
+    patch_size: int
+    num_register_tokens: int
+    layer_norm_eps: float
+    hidden_act: str
+    qkv_bias: bool
+    use_swiglu_ffn: bool
+
+    def __post_init__(self) -> None:
+        for name, expected in _FIXED.items():
+            if (value := getattr(self, name)) != expected:
+                raise EncoderError(
+                    f"the image encoder has {name} {value!r}, but TRELLIS needs {expected!r}: "
+                    f"{_REMEDY}"
+                )
+        for name in ("hidden_size", "num_hidden_layers", "num_attention_heads", "mlp_ratio"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise EncoderError(
+                    f"the image encoder has {name} {value!r}, but needs a whole number from 1: "
+                    f"{_REMEDY}"
+                )
+        if self.hidden_size % self.num_attention_heads:
+            raise EncoderError(
+                f"the image encoder has hidden_size {self.hidden_size}, which its "
+                f"{self.num_attention_heads} heads do not divide: {_REMEDY}"
+            )
+
+    @classmethod
+    def read(cls, path: Path) -> "ImageEncoderConfig":
+        """The config in a `config.json`; what else it holds is ignored.
+
+        Raises `EncoderError`.
+        """
+        try:
+            entries: Any = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            reason = " ".join(str(error).split())
+            raise EncoderError(
+                f"the image encoder's config cannot be read: {reason}: download it again ({path})"
+            ) from error
+        if not isinstance(entries, dict):
+            raise EncoderError(f"the image encoder's config is no JSON object: {_REMEDY} ({path})")
+        entries = cast(dict[str, Any], entries)
+        own = [field.name for field in fields(cls)]
+        if missing := [name for name in own if name not in entries]:
+            raise EncoderError(
+                f"the image encoder's config does not tell {', '.join(missing)}: {_REMEDY} ({path})"
+            )
+        return cls(**{name: entries[name] for name in own})
+
+
+class ImageEncoder(nn.Module):
+    """A DINOv2 whose last norm gave way to one without gain."""
+
+    def __init__(self, network: nn.Module, config: ImageEncoderConfig) -> None:
+        """Takes over a network with its weights, as `build_network` makes one."""
+        super().__init__()
+        self.config = config
+        self.network = cast(Any, network.eval())
+        # The tokens are wanted as they are before this norm.
+        self.network.layernorm = nn.Identity()
+        patches = self.network.embeddings.patch_embeddings
+        patches.projection = PatchProjection(patches.projection)
+
+    @classmethod
+    def from_folder(
+        cls,
+        folder: Path | str,
+        *,
+        device: torch.device | str = "cpu",
+        width: int | None = None,
+    ) -> "ImageEncoder":
+        """The encoder of a folder with `config.json` and one of `WEIGHTS`.
+
+        `width` is what the flows expect, if known. Raises `EncoderError`.
+        """
+        folder = Path(folder)
+        config = ImageEncoderConfig.read(folder / CONFIG)
+        if width is not None and config.hidden_size != width:
+            raise EncoderError(
+                f"the image encoder has tokens of width {config.hidden_size}, but the flows need "
+                f"{width}: use the encoder that belongs to the checkpoint ({folder})"
+            )
+        path = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+        if path is None:
+            raise EncoderError(
+                f"the image encoder has no weights: neither {' nor '.join(WEIGHTS)} is in the "
+                f"folder: download one of them ({folder})"
+            )
+        with torch.device("meta"):
+            network = build_network(config)
+        load_weights(network, path, device=device)
+        return cls(network, config).requires_grad_(False)
+
+    @property
+    def width(self) -> int:
+        """Channels of a token."""
+        return self.config.hidden_size
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of a picture: a class token, the registers, the patches row by row."""
+        return 1 + self.config.num_register_tokens + self._patches_a_side**2
+
+    @property
+    def _patches_a_side(self) -> int:
+        return self.config.image_size // self.config.patch_size
+
+    @torch.inference_mode()
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Prepared pictures [K,518,518,3] uint8 → conditions [K,1374,C] float32.
+
+        They may lie on another device. Raises `EncoderError`.
+        """
+        x = self.before_norm(pictures)
+        return layer_norm(x, (self.width,), eps=1e-5)
+
+    @torch.inference_mode()
+    def before_norm(self, pictures: Tensor) -> Tensor:
+        """The tokens as the last block leaves them, else as `encode`."""
+        side = self.config.image_size
+        if pictures.shape[1:] != (side, side, 3) or pictures.dtype != torch.uint8:
+            raise EncoderError(
+                f"the pictures are {pictures.dtype} of shape {list(pictures.shape)}, but must be "
+                f"torch.uint8 of shape [K, {side}, {side}, 3]: prepare them with image.preprocess"
+            )
+        pixels = normalise(pictures.to(self._device, non_blocking=True))
+        return self.network(pixels).last_hidden_state
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.parameters()).device
+
+
+class PatchProjection(nn.Module):
+    """A convolution whose patches do not overlap, as the matrix product that it is.
+
+    By default cuDNN rounds what a float32 convolution multiplies to TF32, a matrix product stays
+    float32; and no kernel has to be searched for.
+    """
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        self.weight = convolution.weight
+        self.bias = convolution.bias
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """[K,3,H,W]→[K,C,H/patch,W/patch]."""
+        patch = self.weight.shape[-1]
+        count, channels, height, width = pixels.shape
+        rows, columns = height // patch, width // patch
+        x = pixels.reshape(count, channels, rows, patch, columns, patch)
+        x = x.permute(0, 2, 4, 1, 3, 5).reshape(count, rows, columns, -1)  # [K,H/p,W/p,3·p·p]
+        return linear(x, self.weight.flatten(1), self.bias).movedim(-1, 1)
+
+
+def normalise(pictures: Tensor) -> Tensor:
+    """Pictures [K,H,W,3] uint8 as the network takes them: [K,3,H,W] float32."""
+    x = pictures.float() / 255
+    mean, std = x.new_tensor(_MEAN), x.new_tensor(_STD)
+    return ((x - mean) / std).movedim(-1, 1).contiguous()
+
+
+def build_network(config: ImageEncoderConfig) -> nn.Module:
+    """The network of transformers with random weights, on the default device."""
+    # It takes seconds to import, so whoever only looks at configs should not have to.
+    from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
+
+    entries = {field.name: getattr(config, field.name) for field in fields(config)}
+    # What is common to all configs of transformers is in none of their signatures.
+    made = cast(Any, Dinov2WithRegistersConfig)(**entries, attn_implementation="sdpa")
+    return Dinov2WithRegistersModel(made)

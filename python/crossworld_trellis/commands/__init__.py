@@ -1,0 +1,1 @@
+"""The subcommands of `python -m crossworld_trellis`, one file each."""

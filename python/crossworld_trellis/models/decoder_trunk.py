@@ -71,7 +71,8 @@ class WindowAttention(nn.Module):
 
     def forward(self, x: Tensor, windows: Windows) -> Tensor:
         """[N,C]→[N,C]"""
-        qkv = self.to_qkv(x).view(len(x), 3, self.heads, -1)  # [N,3C]→[N,3,H,d]
+        width = x.shape[1] // self.heads
+        qkv = self.to_qkv(x).view(-1, 3, self.heads, width)  # [N,3C]→[N,3,H,d]
         q, k, v = qkv.unbind(1)
         return self.to_out(
             window_attention(self.q_rms_norm(q), self.k_rms_norm(k), v, windows).flatten(1)

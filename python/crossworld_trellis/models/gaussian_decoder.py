@@ -109,7 +109,7 @@ class GaussianDecoder(nn.Module):
         rules, resolution = self.config.representation_config, self.config.resolution
         lr, count = rules.lr, rules.num_gaussians
         xyz, color, scaling, rotation, opacity = (
-            part.reshape(len(raw), count, -1)  # [n,G·width]→[n,G,width]
+            part.reshape(-1, count, part.shape[1] // count)  # [n,G·width]→[n,G,width]
             for part in torch.split(raw, self._widths, dim=1)
         )
         offset = lr.xyz * xyz

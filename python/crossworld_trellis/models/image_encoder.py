@@ -108,11 +108,12 @@ class ImageEncoder(nn.Module):
         """Takes over a network with its weights, as `build_network` makes one."""
         super().__init__()
         self.config = config
-        self.network = cast(Any, network.eval())
+        self.network = cast(Any, network)
         # The tokens are wanted as they are before this norm.
         self.network.layernorm = nn.Identity()
         patches = self.network.embeddings.patch_embeddings
         patches.projection = PatchProjection(patches.projection)
+        self.eval()
 
     @classmethod
     def from_folder(
@@ -171,9 +172,10 @@ class ImageEncoder(nn.Module):
     def before_norm(self, pictures: Tensor) -> Tensor:
         """The tokens as the last block leaves them, else as `encode`."""
         side = self.config.image_size
-        if pictures.shape[1:] != (side, side, 3) or pictures.dtype != torch.uint8:
+        shape, expected = list(pictures.shape), [max(len(pictures), 1), side, side, 3]
+        if shape != expected or pictures.dtype != torch.uint8:
             raise EncoderError(
-                f"the pictures are {pictures.dtype} of shape {list(pictures.shape)}, but must be "
+                f"the pictures are {pictures.dtype} of shape {shape}, but must be "
                 f"torch.uint8 of shape [K, {side}, {side}, 3]: prepare them with image.preprocess"
             )
         pixels = normalise(pictures.to(self._device, non_blocking=True))

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 from .. import config
-from ..errors import DeviceMemoryError, TrellisError
-from ..models.image_encoder import ImageEncoder
+from ..device import memory_errors
+from ..models.image_encoder import EncoderError, ImageEncoder
 from .description import (
     PIPELINE_FILE,
     ModelDescription,
@@ -38,7 +38,7 @@ from .roles import (
     model_config,
     roles_for,
 )
-from .source import Download, Folder, Source, open_source
+from .source import Download, Folder, Source, hub_repository, open_source
 from .weights import load_weights
 
 __all__ = [
@@ -114,7 +114,7 @@ class Checkpoint:
         repository, stem = locate(self.description.models[role])
         source = self.source
         if repository is not None:
-            source = open_source(repository, offline=self.offline, download=self.download)
+            source = hub_repository(repository, offline=self.offline, download=self.download)
         try:
             return source.file(f"{stem}{suffix}")
         except CheckpointError as error:
@@ -158,11 +158,10 @@ class Checkpoint:
             folder, beside=self.source, offline=self.offline, download=self.download
         )
         try:
-            encoder = ImageEncoder.from_folder(found, device=device)
-        except DeviceMemoryError:
-            raise
-        except (TrellisError, ValueError, OSError) as error:
-            raise CheckpointError(f"image encoder: {error} ({found})") from error
+            with memory_errors(device, "loading the image encoder"):
+                encoder = ImageEncoder.from_folder(found, device=device)
+        except EncoderError as error:
+            raise CheckpointError(str(error)) from error
         for role in (STRUCTURE_FLOW, LATENT_FLOW):
             if role in self.description.models:
                 _check_width(encoder.width, self.config(role).cond_channels, role, found)

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -141,7 +141,9 @@ def _is_plain(kind: Any, value: Any, key: str) -> bool:
         return type(value) is int and 1 <= value <= _most(key)
     if kind is float:
         return type(value) in {int, float} and abs(value) <= 1e9
-    return kind in {bool, str} and type(value) is kind
+    if kind is str:
+        return isinstance(value, str) and value.isprintable()
+    return kind is bool and isinstance(value, bool)
 
 
 def _most(key: str) -> int:
@@ -160,7 +162,7 @@ def _wanted(kind: Any, key: str) -> str:
         float: "a number",
         bool: "true or false",
     }
-    return {**plain, str: "a text"}.get(kind, "an object")
+    return {**plain, str: "a text on one line"}.get(kind, "an object")
 
 
 def _shown(value: object) -> str:
@@ -169,8 +171,8 @@ def _shown(value: object) -> str:
     return shown if len(shown) <= 60 else f"{shown[:60]}…"
 
 
-def _names(names: Any) -> str:
-    return ", ".join(f"'{name:.60}'" for name in names)
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(repr(name[:60]) for name in names)
 
 
 def _refuse(constant: str) -> float:

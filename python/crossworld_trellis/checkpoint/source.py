@@ -114,11 +114,18 @@ def open_source(
     if path.exists():
         raise CheckpointError(f"this is a file: name the folder that holds pipeline.json ({path})")
     if isinstance(source, str) and _REPOSITORY.fullmatch(source) and not source.startswith("."):
-        offline = offline or config.hub_is_offline()
-        return Repository(source, revision, offline, download or download_from_hub)
+        return hub_repository(source, revision=revision, offline=offline, download=download)
     raise CheckpointError(
         f"there is no such folder, and it is no hub repository of the form owner/name ({source})"
     )
+
+
+def hub_repository(
+    repo: str, *, revision: str | None = None, offline: bool = False, download: Download | None
+) -> Repository:
+    """The repository of that name, offline also where the environment says so."""
+    offline = offline or config.hub_is_offline()
+    return Repository(repo, revision, offline, download or download_from_hub)
 
 
 def download_from_hub(repo: str, name: str, *, revision: str | None, offline: bool) -> Path:

@@ -75,7 +75,11 @@ class StructureDecoder(nn.Module):
         )
 
     def forward(self, z: Tensor) -> Tensor:
-        """[B,latent channels,r,r,r] → [B,out channels,R,R,R], both float32."""
+        """[B,latent channels,r,r,r] → [B,out channels,R,R,R], both float32.
+
+        Of a float32 torso cuDNN multiplies in TF32, unless `torch.backends.cudnn.allow_tf32` is
+        off: logits are off by thousandths then.
+        """
         h = self.input_layer(z.float()).to(self.dtype)
         # Channels last: the norms read their channels without a copy, and half convolutions run on
         # matrix units without one.

@@ -1,51 +1,50 @@
-"""The command line: `python -m crossworld_trellis info FILE`.
+"""The command line, `python -m crossworld_trellis COMMAND ...`. The commands are in `commands`.
 
-Exit codes: 0, 2 for wrong usage, 1 with one line on standard error for everything else.
+Only the one that runs is imported, so that those that need no torch start at once. Exit codes:
+0, 2 for wrong usage, 1 with one line on standard error for everything else.
 """
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 
-import numpy as np
+from . import __version__
+from .errors import TrellisError
 
-from .voxels import SparseVoxels, VoxelsError
-from .wire import FormatError
+COMMANDS = {
+    "generate": "make voxels, Gaussians, a radiance field or a mesh from a picture",
+    "info": "tell what a .voxels file holds",
+    "make-tiny": "write a tiny checkpoint with random weights, for trying things out",
+    "verify": "check this machine and the models on it",
+    "bench": "measure the full-size networks with random weights on this machine",
+}
+"""Every command with what it is for."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command (by default the process's arguments) and returns its exit code."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
     parser = argparse.ArgumentParser(prog="python -m crossworld_trellis")
+    parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    info = commands.add_parser("info", help="tell what a .voxels file holds")
-    info.add_argument("file", metavar="FILE")
-    file: str = parser.parse_args(arguments).file
     try:
-        voxels = SparseVoxels.load(file)
+        for name, purpose in COMMANDS.items():
+            command = commands.add_parser(name, help=purpose, description=purpose)
+            if arguments[:1] == [name]:
+                module = importlib.import_module(f".commands.{name.replace('-', '_')}", __package__)
+                module.add_arguments(command)
+                command.set_defaults(run=module.run)
+        options = parser.parse_args(arguments)
+        return options.run(options)
+    except TrellisError as error:
+        return _fail(str(error))
     except OSError as error:
-        return _fail(f"cannot read the file: {error.strerror} ({file})")
-    except (FormatError, VoxelsError) as error:
-        return _fail(f"{error} ({file})")
-    print(describe(voxels))
-    return 0
-
-
-def describe(voxels: SparseVoxels) -> str:
-    """Voxels, resolution, bounds and number of colours, one a line."""
-    bounds = voxels.bounds()
-    box = "none"
-    if bounds is not None:
-        x, y, z = bounds.size()
-        box = f"{list(bounds.min)} to {list(bounds.max)}, {x} x {y} x {z} cells"
-    colors = len(np.unique(voxels.rgba, axis=0))
-    return "\n".join(
-        [
-            f"voxels      {len(voxels)}",
-            f"resolution  {voxels.resolution}",
-            f"bounds      {box}",
-            f"colors      {colors}",
-        ]
-    )
+        return _fail(f"{error.strerror or error} ({error.filename})")
+    except ModuleNotFoundError as error:
+        return _fail(f"the package {error.name} is missing: pip install crossworld-trellis")
+    except KeyboardInterrupt:
+        return _fail("interrupted")
 
 
 def _fail(message: str) -> int:

@@ -14,7 +14,7 @@ from .error import CheckpointError
 
 PIPELINE_FILE = "pipeline.json"
 
-_PIPELINE = "TrellisImageTo3DPipeline"
+PIPELINE_NAME = "TrellisImageTo3DPipeline"
 
 # Pipelines that people have and this package does not run, with what to say.
 _OTHER_PIPELINES = {
@@ -57,9 +57,9 @@ def read_pipeline(path: Path) -> PipelineDescription:
     where = str(path)
     whole = read_object(path)
     name = text(whole, "name", where=where)
-    if name != _PIPELINE:
+    if name != PIPELINE_NAME:
         kind = _OTHER_PIPELINES.get(name, f"a '{name:.60}'")
-        raise CheckpointError(f"this model is {kind}, only {_PIPELINE} is supported ({where})")
+        raise CheckpointError(f"this model is {kind}, only {PIPELINE_NAME} is supported ({where})")
     args = member(whole, "args", where=where)
     models = member(args, "models", where=where)
     normalization = member(args, "slat_normalization", where=where)

@@ -82,7 +82,7 @@ def _sheets(cubes: Cubes, grid: SurfaceGrid, crossed: Tensor) -> _Sheets:
         first=first,
         cube=cube,
         number=torch.arange(len(cube), device=cases.device) - first[cube],
-        weights=_weights(cubes, lookup(grid.rows, coords, -1)),
+        weights=_weights(cubes, grid.rows_of(coords)),
         row=row.view(shape),
     )
 

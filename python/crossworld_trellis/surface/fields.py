@@ -30,7 +30,8 @@ class SurfaceGrid:
     cases: Tensor
     """[X,Y,Z] uint8 case of each cube; 0 also for everything outside the box."""
     rows: Tensor
-    """[X,Y,Z] int32 row of each active cube, -1 for the others."""
+    """[X+2,Y+2,Z+2] int32 row of each active cube, -1 for others; place (1,1,1) is the box's first
+    cube, so that every vertex has eight cubes around it."""
 
     @classmethod
     def build(cls, cubes: Cubes) -> "SurfaceGrid":
@@ -44,6 +45,10 @@ class SurfaceGrid:
         sdf = _merged_distances(cubes, coords, size)
         inside = sdf < 0
         return cls(low=low, sdf=sdf, inside=inside, cases=_cases(inside), rows=rows)
+
+    def rows_of(self, at: Tensor) -> Tensor:
+        """[K] row of cubes [K,3] of the box, -1 where a cube is not active."""
+        return self.rows.view(-1)[flat_index(at + 1, tuple(self.rows.shape))]
 
 
 def lookup(field: Tensor, at: Tensor, missing: int) -> Tensor:
@@ -80,9 +85,10 @@ def merge_at(
     width = sum(part.shape[2] for part in feats)
     total = torch.zeros(len(vertices), width, dtype=torch.float32, device=vertices.device)
     count = torch.zeros(len(vertices), dtype=torch.float32, device=vertices.device)
-    for corner, offset in enumerate(CORNERS):
-        step = torch.tensor(offset, device=vertices.device)
-        row = lookup(grid.rows, vertices - step, -1)
+    rows, shape = grid.rows.view(-1), tuple(grid.rows.shape)
+    index = flat_index(vertices, shape)  # of the cube in which a vertex is the last corner
+    for corner, (x, y, z) in enumerate(CORNERS):
+        row = rows[index + ((1 - x) * shape[1] + 1 - y) * shape[2] + 1 - z]
         touches = row >= 0
         row = row.clamp(min=0)
         picked = torch.cat([part[:, corner][row] for part in feats], dim=1)  # [K,width]
@@ -107,16 +113,17 @@ def _box(cubes: Cubes) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
 
 
 def _rows(coords: Tensor, size: tuple[int, int, int]) -> Tensor:
-    count = len(coords)
-    rows = torch.full((size[0] * size[1] * size[2],), -1, dtype=torch.int32, device=coords.device)
-    index = flat_index(coords, size)
+    count, shape = len(coords), (size[0] + 2, size[1] + 2, size[2] + 2)
+    cells = shape[0] * shape[1] * shape[2]
+    rows = torch.full((cells,), -1, dtype=torch.int32, device=coords.device)
+    index = flat_index(coords + 1, shape)
     numbers = torch.arange(count, dtype=torch.int32, device=coords.device)
     rows[index] = numbers
     # A cube listed twice finds another row in its place than its own.
     doubled = int((rows[index] != numbers).sum())
     if doubled:
         raise ValueError(f"{doubled} of {count} cubes are listed twice")
-    return rows.view(size)
+    return rows.view(shape)
 
 
 def _merged_distances(cubes: Cubes, coords: Tensor, size: tuple[int, int, int]) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from crossworld_trellis.sparse.convolution import PointwiseConv3d, SubmanifoldConv3d
+from crossworld_trellis.sparse.gathering import Rows
 from crossworld_trellis.sparse.grid import VoxelGrid, subdivide, unpool
 from crossworld_trellis.sparse.norm import SparseGroupNorm
 
@@ -22,7 +23,7 @@ def _inference() -> object:  # pyright: ignore[reportUnusedFunction]
 
 
 # In-widths where features are gathered before and after the multiplication.
-WIDTHS = [(3, 5), (12, 5)]
+WIDTHS = [(4, 6), (12, 2)]
 
 
 def on_dense_grid(conv: SubmanifoldConv3d, feats: Tensor, grid: VoxelGrid) -> Tensor:
@@ -119,12 +120,24 @@ def test_half_precision_stays_near_float32(inputs: int, outputs: int, dtype: tor
     assert cosine(result, exact.forward_subdivided(feats, grid)) >= 0.999
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_narrow_rows_are_gathered_unharmed_the_way_it_is_done_on_gpus(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feats = features(random_grid(3, 3, 3), 6).to(dtype)
+    table = torch.randint(len(feats) + 1, (5, 27))
+    expected = torch.cat([feats, torch.zeros(1, 6, dtype=dtype)])[table.flatten()]
+    assert torch.equal(Rows(feats).take(table), expected)
+    monkeypatch.setattr("crossworld_trellis.sparse.gathering._is_narrow", lambda _: True)
+    assert torch.equal(Rows(feats).take(table), expected)
+
+
 def test_parameters_have_the_names_and_shapes_of_checkpoints_and_nothing_is_added_by_use() -> None:
     grid = random_grid(3, 3, 3)
-    conv = SubmanifoldConv3d(12, 5)
+    conv = SubmanifoldConv3d(12, 2)
     conv(features(grid, 12), grid)
     shapes = {name: tuple(tensor.shape) for name, tensor in conv.state_dict().items()}
-    assert shapes == {"conv.weight": (5, 3, 3, 3, 12), "conv.bias": (5,)}
+    assert shapes == {"conv.weight": (2, 3, 3, 3, 12), "conv.bias": (2,)}
     assert PointwiseConv3d(12, 5).conv.weight.shape == (5, 1, 1, 1, 12)
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .gathering import Rows
 from .grid import VoxelGrid, with_zero_row
 
 BUFFER_BYTES = 256 << 20
@@ -43,10 +44,13 @@ class SubmanifoldConv3d(nn.Module):
     def forward(self, feats: Tensor, grid: VoxelGrid) -> Tensor:
         """[N,in]→[N,out]"""
         outputs, inputs = len(self.conv.weight), self.conv.weight.shape[-1]
-        # Gathered products are written and read twice, gathered features once.
-        if inputs > 2 * outputs:
+        # Products to gather are written and read again, and narrow rows cost as much as wide ones.
+        if inputs > 4 * outputs:
             return self._multiply_then_gather(feats, grid.neighbours)
-        return self._gather_then_multiply(feats, grid.neighbours)
+        weight = self.conv.weight.flatten(1)  # [out,27*in]
+        result = feats.new_empty(len(grid), outputs)
+        self._gather_then_multiply(Rows(feats), grid.neighbours, weight, into=result)
+        return result
 
     def forward_unpooled(self, feats: Tensor, grid: VoxelGrid) -> Tensor:
         """The same as `forward(unpool(feats, grid.pooled), grid)`, with fewer multiplications.
@@ -62,44 +66,34 @@ class SubmanifoldConv3d(nn.Module):
         Along an axis a child sees its own voxel twice and one neighbour of it once, so the 27
         products of a child are 8 with summed weights (SPEC 18.10). [N,in]→[8N,out]
         """
-        count, outputs = len(grid), len(self.conv.weight)
-        padded = with_zero_row(feats)
-        first = torch.arange(8, device=feats.device) * len(padded)
-        result = feats.new_empty(count, 8, outputs)
+        rows = Rows(feats)
+        result = feats.new_empty(len(grid), 8, len(self.conv.weight))
         for child, corner in enumerate(itertools.product((0, 1), repeat=3)):
-            products = torch.bmm(padded.expand(8, -1, -1), self._summed_weights(corner))
-            products = products.flatten(0, 1)  # [8,N+1,out]→[8*(N+1),out]
             # The voxels that the taps reach: along an axis from i-1 to i, as rows of neighbours.
             seen = [
                 9 * i + 3 * j + k for i, j, k in itertools.product(*((c, c + 1) for c in corner))
             ]
-            columns = torch.tensor(seen, device=feats.device)
-            for rows in _pieces(count, 8 * outputs * feats.element_size()):
-                table = (grid.neighbours[rows, columns] + first).flatten()
-                gathered = products.index_select(0, table).view(-1, 8, outputs)
-                total = gathered.sum(1, dtype=torch.float32) + self.conv.bias
-                result[rows, child] = total.to(feats.dtype)
+            neighbours = grid.neighbours[:, torch.tensor(seen, device=feats.device)]  # [N,8]
+            weight = self._summed_weight(corner)
+            self._gather_then_multiply(rows, neighbours, weight, into=result[:, child])
         return result.flatten(0, 1)
 
-    def _summed_weights(self, corner: tuple[int, ...]) -> Tensor:
-        """[8,in,out]: for a child at this corner, the weight of each voxel that it sees."""
+    def _summed_weight(self, corner: tuple[int, ...]) -> Tensor:
+        """[out,8*in]: for a child at this corner, the weight of each voxel that it sees."""
         weight = self.conv.weight.float()  # [out,3,3,3,in]
         for axis, side in enumerate(corner, start=1):
             low, middle, high = weight.unbind(axis)
             pair = (low, middle + high) if side == 0 else (low + middle, high)
             weight = torch.stack(pair, axis)
-        # [out,2,2,2,in]→[8,in,out]
-        return weight.flatten(1, 3).permute(1, 2, 0).to(self.conv.weight.dtype)
+        return weight.flatten(1).to(self.conv.weight.dtype)
 
-    def _gather_then_multiply(self, feats: Tensor, neighbours: Tensor) -> Tensor:
-        count, inputs = len(neighbours), feats.shape[1]
-        padded = with_zero_row(feats)
-        weight = self.conv.weight.flatten(1)  # [out,27*in]
-        result = feats.new_empty(count, len(weight))
-        for rows in _pieces(count, _TAPS * inputs * feats.element_size()):
-            gathered = padded.index_select(0, neighbours[rows].flatten())  # [n*27,in]
-            result[rows] = F.linear(gathered.view(-1, _TAPS * inputs), weight, self.conv.bias)
-        return result
+    def _gather_then_multiply(
+        self, rows: Rows, neighbours: Tensor, weight: Tensor, *, into: Tensor
+    ) -> None:
+        """The rows that `neighbours` [n,taps] lists, side by side, times `weight` [out,taps*in]."""
+        for piece in _pieces(len(neighbours), weight.shape[1] * weight.element_size()):
+            gathered = rows.take(neighbours[piece]).view(-1, weight.shape[1])  # [n,taps*in]
+            into[piece] = F.linear(gathered, weight, self.conv.bias)
 
     def _multiply_then_gather(self, feats: Tensor, neighbours: Tensor) -> Tensor:
         """`neighbours` [N,27] are rows of `feats`, or one more where there is none."""
@@ -109,11 +103,11 @@ class SubmanifoldConv3d(nn.Module):
         total = self.conv.bias.float().repeat(count, 1)
         for taps in _pieces(_TAPS, len(padded) * outputs * size):
             some = weight[taps]
-            products = torch.bmm(padded.expand(len(some), -1, -1), some).flatten(0, 1)
+            products = Rows(torch.bmm(padded.expand(len(some), -1, -1), some).flatten(0, 1))
             first = torch.arange(len(some), device=feats.device) * len(padded)
             for rows in _pieces(count, len(some) * outputs * size):
-                table = (neighbours[rows, taps] + first).flatten()
-                gathered = products.index_select(0, table).view(-1, len(some), outputs)
+                gathered = products.take(neighbours[rows, taps] + first)
+                gathered = gathered.view(-1, len(some), outputs)
                 total[rows] += gathered.sum(1, dtype=torch.float32)  # [n,taps,out]→[n,out]
         return total.to(feats.dtype)
 

@@ -94,7 +94,7 @@ def test_a_file_with_random_damage_is_refused_or_still_a_picture(kind: str, seed
             # Headers are where sizes and offsets are.
             end = len(damaged) if random.random() < 0.4 else 64
             at = int(random.integers(end))
-            damaged[at] = int(random.choice([0, 1, 127, 128, 255, random.integers(256)]))
+            damaged[at] = int(random.choice([0, 1, 127, 128, 255, int(random.integers(256))]))
         opens_or_is_refused(bytes(damaged))
 
 

@@ -27,7 +27,7 @@ from .description import (
     read_pipeline,
 )
 from .encoder import encoder_folder
-from .error import CheckpointError
+from .error import CheckpointError, NotDownloadedError
 from .roles import (
     LATENT_FLOW,
     OUTPUTS,
@@ -39,7 +39,7 @@ from .roles import (
     roles_for,
 )
 from .source import Download, Folder, Source, hub_repository, open_source
-from .weights import load_weights
+from .weights import StoredTensor, check_weights, load_weights
 
 __all__ = [
     "OUTPUTS",
@@ -47,6 +47,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointError",
     "ModelDescription",
+    "NotDownloadedError",
     "PipelineDescription",
     "roles_for",
 ]
@@ -118,7 +119,7 @@ class Checkpoint:
         try:
             return source.file(f"{stem}{suffix}")
         except CheckpointError as error:
-            raise CheckpointError(f"{role}: {error}") from error
+            raise type(error)(f"{role}: {error}") from error
 
     def fetch(self, outputs: Iterable[str]) -> None:
         """Brings every file that some outputs need onto this machine, and checks that their models
@@ -132,6 +133,15 @@ class Checkpoint:
         for role in roles:
             self.file(role, ".safetensors")
 
+    def check(self, role: str) -> dict[str, StoredTensor]:
+        """The tensors of the model in a role, once its files are known to be whole and to fit each
+        other. Reads no tensor.
+
+        Raises `CheckpointError` when they are not.
+        """
+        module = build(role, self.config(role), dtype=torch.float32)
+        return check_weights(module, self.file(role, ".safetensors"), what=role)
+
     def load(self, role: str, *, device: torch.device, dtype: torch.dtype) -> nn.Module:
         """The model in a role, ready to run: in evaluation mode, without gradients.
 
@@ -144,6 +154,15 @@ class Checkpoint:
         module = build(role, self.config(role), dtype=dtype)
         return load_weights(module, self.file(role, ".safetensors"), device=device, what=role)
 
+    def encoder_folder(self, folder: str | os.PathLike[str] | None = None) -> Path:
+        """The folder of the image encoder, downloaded if need be; see `load_image_encoder`.
+
+        Raises `CheckpointError` when there is none.
+        """
+        return encoder_folder(
+            folder, beside=self.source, offline=self.offline, download=self.download
+        )
+
     def load_image_encoder(
         self, *, device: torch.device, folder: str | os.PathLike[str] | None = None
     ) -> ImageEncoder:
@@ -154,9 +173,7 @@ class Checkpoint:
         Raises `CheckpointError` when it is not there, not whole, or gives conditions of another
         width than the flows of this checkpoint take.
         """
-        found = encoder_folder(
-            folder, beside=self.source, offline=self.offline, download=self.download
-        )
+        found = self.encoder_folder(folder)
         try:
             with memory_errors(device, "loading the image encoder"):
                 encoder = ImageEncoder.from_folder(found, device=device)

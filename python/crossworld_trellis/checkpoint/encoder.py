@@ -51,7 +51,7 @@ def encoder_folder(
             raise _no_weights(source.root)
         return source.file(CONFIG_FILE).parent
     except CheckpointError as error:
-        raise CheckpointError(
+        raise type(error)(
             f"image encoder: {error}; {config.IMAGE_ENCODER_VARIABLE} may name a folder that "
             "holds it"
         ) from error

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol, cast
 
 from .. import config
-from .error import CheckpointError
+from .error import CheckpointError, NotDownloadedError
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -159,7 +159,14 @@ def hub_error(
             return CheckpointError(
                 f"the download cache cannot be written: set HF_HOME to a folder of yours {where}"
             )
-    return CheckpointError(f"{_told(error, repo, revision, offline=offline)} {where}")
+    kind = NotDownloadedError if _is_uncached(error) and offline else CheckpointError
+    return kind(f"{_told(error, repo, revision, offline=offline)} {where}")
+
+
+def _is_uncached(error: Exception) -> bool:
+    from huggingface_hub import errors
+
+    return isinstance(error, (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled))
 
 
 def _told(error: Exception, repo: str, revision: str | None, *, offline: bool) -> str:
@@ -167,12 +174,12 @@ def _told(error: Exception, repo: str, revision: str | None, *, offline: bool) -
     from huggingface_hub import errors
 
     match error:
-        case errors.LocalEntryNotFoundError() | errors.OfflineModeIsEnabled() if offline:
+        case _ if _is_uncached(error) and offline:
             return (
                 "this file was never downloaded, and offline mode forbids it: run once without "
                 f"offline mode ({config.OFFLINE_VARIABLE}), or name a folder that holds the model"
             )
-        case errors.LocalEntryNotFoundError() | errors.OfflineModeIsEnabled():
+        case _ if _is_uncached(error):
             return f"the hub cannot be reached and the file is not cached: {_innermost(error)}"
         case errors.GatedRepoError():
             return (

@@ -50,6 +50,16 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
         }
 
 
+def check_weights(module: nn.Module, path: Path, *, what: str) -> dict[str, StoredTensor]:
+    """The tensors of a file that is whole and fits a module, as `read_header` gives them.
+
+    Raises `CheckpointError` when it is or does not; `what` names the module in messages.
+    """
+    stored = read_header(path)
+    _compare(module.state_dict(), stored, what=what, path=path)
+    return stored
+
+
 def load_weights(module: Module, path: Path, *, device: torch.device, what: str) -> Module:
     """Gives a module that was built on the meta device its weights from a file.
 
@@ -59,8 +69,8 @@ def load_weights(module: Module, path: Path, *, device: torch.device, what: str)
     Raises `CheckpointError` when the file is not whole or does not fit the module tensor by
     tensor, `DeviceMemoryError` when the device has too little memory.
     """
+    check_weights(module, path, what=what)
     expected = module.state_dict()
-    _compare(expected, read_header(path), what=what, path=path)
     state: dict[str, torch.Tensor] = {}
     with memory_errors(device, f"loading {what}"), _opened(path) as file:
         for name, parameter in expected.items():

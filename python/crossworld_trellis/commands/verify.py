@@ -1,0 +1,180 @@
+"""`verify`: what this machine has and whether it works, from Python up to the models' files.
+
+Downloads nothing and loads no weights; a model that was never downloaded is no fault. Every fault
+is found on its own, so that one run tells them all.
+"""
+
+import argparse
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..errors import TrellisError
+
+_PACKAGES = ("numpy", "pillow", "safetensors", "huggingface_hub", "transformers")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's options."""
+    parser.add_argument("--model", metavar="PATH", help="folder or hub repository (owner/name)")
+    parser.add_argument("--revision", help="branch, tag or commit of the hub repository")
+    parser.add_argument("--image-encoder", metavar="PATH", help="folder or hub repository")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the report; 1 when something is broken."""
+    report = Report(print)
+    _check_packages(report)
+    whole = not report.faults
+    if _check_torch(report, options.device) and whole:
+        _check_models(report, options)
+    if report.faults:
+        print(f"broken: {', '.join(report.faults)}")
+        return 1
+    print("nothing is broken")
+    return 0
+
+
+@dataclass
+class Report:
+    """What was found, printed as it comes."""
+
+    write: Callable[[str], object]
+    faults: list[str] = field(default_factory=list[str])
+    """What is broken, by name."""
+
+    def tell(self, name: str, value: object) -> None:
+        """One line."""
+        self.write(f"{name}: {value}")
+
+    def blame(self, name: str, value: object) -> None:
+        """One line about something broken."""
+        self.faults.append(name)
+        self.tell(name, f"BROKEN: {value}")
+
+
+def _check_packages(report: Report) -> None:
+    report.tell("crossworld-trellis", __version__)
+    report.tell("Python", platform.python_version())
+    for name in _PACKAGES:
+        version = _version(name)
+        if version is None:
+            report.blame(name, "not installed: pip install crossworld-trellis")
+        else:
+            report.tell(name, version)
+    absent = "not installed, so pictures need a transparent background (extra 'rembg')"
+    report.tell("rembg", _version("rembg") or absent)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _check_torch(report: Report, device: str) -> bool:
+    """Version and device; whether torch is there at all."""
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        report.blame("PyTorch", f"does not import: {_line(error)}: install it anew")
+        return False
+    report.tell("PyTorch", torch.__version__)
+    report.tell("CUDA available", torch.cuda.is_available())
+    if torch.version.cuda is None and getattr(torch.version, "hip", None) is None:
+        report.tell("GPU support", "this build of PyTorch has none (CUDA or ROCm)")
+
+    from ..device import choose_device
+
+    try:
+        chosen = choose_device(device)
+    except TrellisError as error:
+        report.blame("Device", error)
+        return True
+    if chosen.type == "cuda":
+        report.tell("Device", torch.cuda.get_device_name(chosen))
+        report.tell("Compute capability", torch.cuda.get_device_capability(chosen))
+        free, total = torch.cuda.mem_get_info(chosen)
+        report.tell("Device memory", f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB are free")
+    else:
+        report.tell("Device", chosen)
+    _check_arithmetic(report, torch, chosen)
+    return True
+
+
+def _check_arithmetic(report: Report, torch: Any, device: Any) -> None:
+    """Multiplies two matrices, which a GPU that is too new or too old for its torch cannot do."""
+    try:
+        ones = torch.ones(64, 64, device=device, dtype=torch.float16)
+        total = float((ones @ ones).float().sum())
+    except RuntimeError as error:
+        advice = "install the build of PyTorch for this GPU, see pytorch.org"
+        if device.type == "cuda":
+            advice += f"; this one knows {', '.join(torch.cuda.get_arch_list())}"
+        report.blame("Arithmetic", f"{_line(error)}: {advice}")
+        return
+    if total == 64.0**3:
+        report.tell("Arithmetic", "works in half precision")
+    else:
+        report.blame("Arithmetic", f"64 x 64 x 64 gives {total}: the driver or device is faulty")
+
+
+def _check_models(report: Report, options: argparse.Namespace) -> None:
+    from ..checkpoint import ROLES, Checkpoint, CheckpointError, NotDownloadedError, config
+
+    source = options.model or config.model_source()
+    report.tell("Model", source)
+    try:
+        checkpoint = Checkpoint.open(source, revision=options.revision, offline=True)
+    except NotDownloadedError:
+        report.tell("Models", "none downloaded; the first generation does that (about 4 GB)")
+        return
+    except CheckpointError as error:
+        report.blame("pipeline.json", error)
+        return
+    report.tell("Identity", checkpoint.identity)
+    found: list[str] = []
+    for role in ROLES:
+        try:
+            tensors = checkpoint.check(role)
+            size = checkpoint.file(role, ".safetensors").stat().st_size
+        except NotDownloadedError:
+            report.tell(role, "not downloaded")
+        except TrellisError as error:
+            report.blame(role, str(error).removeprefix(f"{role}: "))
+        else:
+            found.append(role)
+            report.tell(role, f"whole, {len(tensors)} tensors, {size / 1e6:.1f} MB")
+    if _check_encoder(report, checkpoint, options.image_encoder):
+        found.append("image_cond_model")
+    report.tell("Models", found)
+
+
+def _check_encoder(report: Report, checkpoint: Any, asked: str | None) -> bool:
+    """Whether the image encoder is there and fits; it is read, since it is small."""
+    import torch
+
+    from ..checkpoint import NotDownloadedError
+
+    try:
+        encoder = checkpoint.load_image_encoder(device=torch.device("cpu"), folder=asked)
+    except NotDownloadedError:
+        report.tell("image_cond_model", "not downloaded")
+        return False
+    except TrellisError as error:
+        report.blame("image_cond_model", error)
+        return False
+    folder: Path = checkpoint.encoder_folder(asked)
+    size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    report.tell("image_cond_model", f"whole, width {encoder.width}, {size / 1e6:.1f} MB")
+    return True
+
+
+def _line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")

@@ -29,3 +29,43 @@ def image_encoder_source() -> str | None:
 def hub_is_offline() -> bool:
     """Whether `HF_HUB_OFFLINE` forbids the network; the values are those the hub's client knows."""
     return os.environ.get(OFFLINE_VARIABLE, "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+HOST_VARIABLE = "TRELLIS_HOST"
+PORT_VARIABLE = "TRELLIS_PORT"
+TOKEN_VARIABLE = "TRELLIS_TOKEN"
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8001
+
+_NEEDLESS = {
+    "ATTN_BACKEND": "attention is torch's own",
+    "SPARSE_ATTN_BACKEND": "attention is torch's own",
+    "SPARSE_BACKEND": "sparse convolutions need torch only",
+    "SPCONV_ALGO": "sparse convolutions need torch only",
+}
+
+
+def server_host() -> str:
+    """The address that the server binds: `TRELLIS_HOST`, else this machine's own."""
+    return os.environ.get(HOST_VARIABLE) or DEFAULT_HOST
+
+
+def server_port() -> str:
+    """The port that `TRELLIS_PORT` names, as it stands there; whoever uses it checks it."""
+    return os.environ.get(PORT_VARIABLE) or str(DEFAULT_PORT)
+
+
+def server_token() -> str | None:
+    """The secret that clients of the server must know: `TRELLIS_TOKEN`."""
+    return os.environ.get(TOKEN_VARIABLE) or None
+
+
+def needless_variables() -> list[str]:
+    """A line for each variable that is set, was needed by the original, and does nothing here."""
+    lines = [f"{name}: {reason}" for name, reason in _NEEDLESS.items() if name in os.environ]
+    lines += [f"{name}: xformers is not used" for name in os.environ if name.startswith("XFORMERS")]
+    folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if any(os.path.basename(folder.rstrip("/\\")).upper() == "TRELLIS" for folder in folders):
+        lines.append("PYTHONPATH: the checkout of TRELLIS that it names is not used")
+    return sorted(lines)

@@ -1,0 +1,110 @@
+"""`serve`: an inference server that other programs ask for objects, over HTTP and a WebSocket.
+
+It answers as soon as it runs; the model is loaded meanwhile. What options leave open comes from the
+environment (`config`).
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable
+
+from .. import config
+from ..errors import TrellisError
+from ..server.model import Model
+from ..server.settings import ServerSettings, ServerSettingsError
+from ..watch import Progress
+
+_LOG = logging.getLogger("crossworld_trellis.server")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's options."""
+    default = ServerSettings()
+    parser.add_argument("--host", help="address to listen at (TRELLIS_HOST, 127.0.0.1)")
+    parser.add_argument("--port", help="port to listen at (TRELLIS_PORT, 8001); 0: a free one")
+    parser.add_argument("--model", help="folder or repository (TRELLIS_MODEL_PATH)")
+    parser.add_argument("--image-encoder", help="folder or repository (TRELLIS_IMAGE_ENCODER)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument("--dtype", default="auto", help="auto, float32, float16, bfloat16")
+    parser.add_argument(
+        "--low-vram", action="store_true", help="keep one network on the device at a time"
+    )
+    parser.add_argument("--offline", action="store_true", help="never use the network for models")
+    parser.add_argument(
+        "--waiting", type=int, default=default.waiting, help="most generations that wait"
+    )
+    parser.add_argument(
+        "--deadline", type=float, default=default.deadline, help="seconds a generation may take"
+    )
+    parser.add_argument(
+        "--grace", type=float, default=default.grace, help="seconds to finish when stopped"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serves until the process is told to stop."""
+    settings = settings_of(options)
+    try:
+        from ..image import rembg_cut_out
+        from ..server.app import create_app
+        from ..server.running import Server
+    except ModuleNotFoundError as error:
+        raise TrellisError(
+            f"the package {error.name} is missing: pip install 'crossworld-trellis[server]'"
+        ) from error
+
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
+    for line in config.needless_variables():
+        _LOG.info("no longer needed: %s", line)
+    lost: list[bool] = []
+
+    def on_lost() -> None:
+        lost.append(True)
+        server.stop()
+
+    app = create_app(
+        lambda tell: load_model(options, tell), settings, cut_out=rembg_cut_out(), on_lost=on_lost
+    )
+    server = Server(app, settings)
+    server.run()
+    if lost:
+        # A process that lost its device cannot get it back; a fresh one can.
+        _LOG.error("the device was lost: starting again")
+        os.execv(sys.executable, [sys.executable, "-m", "crossworld_trellis", *sys.argv[1:]])
+    return 0 if server.started else 1
+
+
+def settings_of(options: argparse.Namespace) -> ServerSettings:
+    """What options and environment say together. Raises `ServerSettingsError`."""
+    port: str = options.port or config.server_port()
+    if not (port.isascii() and port.isdecimal() and len(port) <= 5):
+        raise ServerSettingsError(f"port must be 0 to 65535, got '{port[:40]}'")
+    return ServerSettings(
+        host=options.host or config.server_host(),
+        port=int(port),
+        token=config.server_token(),
+        waiting=options.waiting,
+        deadline=options.deadline,
+        grace=options.grace,
+    )
+
+
+def load_model(options: argparse.Namespace, tell: Callable[[Progress], None]) -> Model:
+    """Loads what the options name, in whichever thread asks."""
+    # Takes seconds, in which the server answers already.
+    from ..pipeline import Trellis
+    from ..server.model import TrellisModel
+
+    source = options.model or config.model_source()
+    trellis = Trellis.load(
+        source,
+        device=options.device,
+        dtype=options.dtype,
+        low_vram=options.low_vram,
+        image_encoder=options.image_encoder,
+        offline=options.offline,
+        on_progress=tell,
+    )
+    return TrellisModel(trellis, name=str(source))

@@ -1,0 +1,72 @@
+"""`POST /generate`: a form in, a file out."""
+
+import asyncio
+import contextlib
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .form import read_form
+from .job import Failed, Finished, Order
+from .metrics import Metrics
+from .pictures import Preparer
+from .schemas import OutputFormat
+from .settings import ServerSettings
+from .ticket import Ticket, gone, ticket
+from .worker import Worker
+
+MEDIA_TYPES: dict[OutputFormat, str] = {
+    "glb": "model/gltf-binary",
+    "ply": "application/octet-stream",
+    "npy": "application/octet-stream",
+    "voxels": "application/vnd.crossworld.voxels",
+}
+
+
+async def generate(
+    request: Request, settings: ServerSettings, worker: Worker, preparer: Preparer, metrics: Metrics
+) -> Response:
+    """Answers with the file. Raises `Problem`."""
+    files, form = await read_form(request, settings)
+    metrics.asked(form.output_format)
+    order = Order(
+        pictures=await preparer.prepare(files),
+        settings=form.settings(),
+        output_format=form.output_format,
+    )
+    async with ticket(worker, order, client=client_of(request), deadline=settings.deadline) as mine:
+        data = await _result(request, mine)
+    name = f"object-{form.seed}.{form.output_format}"
+    return Response(
+        data,
+        media_type=MEDIA_TYPES[form.output_format],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+async def _result(request: Request, mine: Ticket) -> bytes:
+    leaving = asyncio.create_task(_stop_when_left(request, mine))
+    try:
+        while True:
+            match await mine.next():
+                case Finished(data):
+                    return data
+                case Failed(problem):
+                    raise problem
+                case _:
+                    pass
+    finally:
+        leaving.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await leaving
+
+
+async def _stop_when_left(request: Request, mine: Ticket) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    mine.stop(gone())
+
+
+def client_of(connection: Request) -> str:
+    """Whose turn a request takes in the line: an address."""
+    return connection.client.host if connection.client is not None else "unknown"

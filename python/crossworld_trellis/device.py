@@ -1,6 +1,6 @@
 """Where and in which precision the networks run, and what happens when memory is short."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import torch
@@ -57,7 +57,7 @@ def free_cached_memory(device: torch.device) -> None:
 
 
 @contextmanager
-def memory_errors(device: torch.device, doing: str) -> Iterator[None]:
+def memory_errors(device: torch.device, doing: str) -> Generator[None]:
     """Turns "out of memory" of any device into a `DeviceMemoryError` that says what to lower."""
     try:
         yield

@@ -7,9 +7,10 @@ which are y up as everywhere outside the networks.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -42,6 +43,7 @@ from .sampler import (
 )
 from .shelf import Shelf
 from .sparse.grid import VoxelGrid
+from .sparse.grouping import host_numbers
 from .surface import Cubes, extract
 from .voxelize import occupancy_preview, voxels_from_cubes, voxels_from_gaussians
 from .voxels import SparseVoxels
@@ -225,7 +227,7 @@ class Trellis:
         return result
 
     @contextmanager
-    def _stage(self, request: _Request, stage: Stage, doing: str) -> Iterator[None]:
+    def _stage(self, request: _Request, stage: Stage, doing: str) -> Generator[None]:
         """Announces a stage, names it where memory runs out, and tidies up after it."""
         steps = {"structure": request.structure.steps, "appearance": request.latents.steps}
         request.watch.tell(stage, 0, steps.get(stage, 1))
@@ -243,7 +245,7 @@ class Trellis:
             squeeze(picture) if preprocessed else preprocess(picture, cut_out=cut_out)
             for picture in pictures
         ]
-        pixels = torch.from_numpy(stack(squares)).to(self.device)
+        pixels = torch.tensor(stack(squares), device=self.device)
         return self._shelf.encoder().encode(pixels)[:, None]
 
     def _structure(
@@ -264,7 +266,7 @@ class Trellis:
                 f"{LATENT_FLOW} works on {self.resolution}^3: take all models from one checkpoint"
             )
         coords = active_voxels(logits)
-        counts = torch.bincount(coords[:, 0], minlength=request.samples).tolist()
+        counts = host_numbers(torch.bincount(coords[:, 0], minlength=request.samples))
         if 0 in counts:
             raise EmptyResultError(
                 f"sample {counts.index(0) + 1} of {len(counts)} has no solid cell: try another "
@@ -340,7 +342,8 @@ class Trellis:
     def _times(self, settings: SamplerSettings) -> Tensor:
         """[S] float32 times as the networks take them."""
         # Multiplied in float64 first, which not every device has.
-        return torch.from_numpy(settings.times()[:-1] * TIME_SCALE).float().to(self.device)
+        times = torch.tensor(settings.times()[:-1] * TIME_SCALE, dtype=torch.float32)
+        return times.to(self.device)
 
     def _refinement(self, resolution: int) -> int:
         own = self.resolution
@@ -381,7 +384,7 @@ def _noise(
 
 
 def _as_list(images: Source | Sequence[Source]) -> Sequence[Source]:
-    pictures = list(images) if isinstance(images, (list, tuple)) else [images]
+    pictures = cast(list[Source], list(images) if isinstance(images, (list, tuple)) else [images])
     if not 1 <= len(pictures) <= MAX_PICTURES:
         raise SettingsError(f"give 1 to {MAX_PICTURES} pictures of one object, got {len(pictures)}")
     return pictures

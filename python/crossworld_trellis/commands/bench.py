@@ -96,7 +96,6 @@ def measure(
     device: torch.device, dtype: torch.dtype, *, voxels: int, steps: int, repeat: int
 ) -> Report:
     """Runs all stages some times on random weights of the released sizes."""
-    torch.manual_seed(0)
     structure = _build(lambda: StructureFlow(STRUCTURE_FLOW, dtype=dtype), device)
     occupancy = _build(lambda: StructureDecoder(STRUCTURE_DECODER, dtype=dtype), device)
     latents = _build(lambda: LatentFlow(LATENT_FLOW, dtype=dtype), device)
@@ -104,7 +103,7 @@ def measure(
     settings = SamplerSettings(
         steps=steps, cfg_strength=5.0, cfg_interval=(0.5, 1.0), rescale_t=3.0
     )
-    times = torch.from_numpy(settings.times()[:-1] * TIME_SCALE).float().to(device)
+    times = torch.tensor(settings.times()[:-1] * TIME_SCALE, dtype=torch.float32).to(device)
     condition = torch.randn(1, 1, _TOKENS, _CHANNELS, device=device)
     coords = shell(voxels, LATENT_FLOW.resolution).to(device)
     weights = _allocated(device)

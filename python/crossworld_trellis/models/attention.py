@@ -98,13 +98,15 @@ def attend(query: Tensor, key: Tensor, value: Tensor, items: Sequence[int]) -> T
     """Softmax attention within each branch and item: three of [G,M,H,d] →[G,M,H·d]."""
     if len(set(items)) == 1:
         # Items of one length are a batch.
-        split = [_by_item(tensor, len(items)) for tensor in (query, key, value)]
-        out = scaled_dot_product_attention(*split)  # [G·B,H,T,d]
+        split = (_by_item(x, len(items)) for x in (query, key, value))
+        out = _softmax_attention(*split)  # [G·B,H,T,d]
         return out.transpose(1, 2).reshape(*query.shape[:2], -1)
-    parts = [
-        scaled_dot_product_attention(*(part.transpose(1, 2) for part in parts))
-        for parts in zip(*(x.split(list(items), dim=1) for x in (query, key, value)), strict=True)
-    ]
+    parts: list[Tensor] = []
+    start = 0
+    for length in items:
+        own = (x.narrow(1, start, length).transpose(1, 2) for x in (query, key, value))
+        parts.append(_softmax_attention(*own))  # [G,H,length,d]
+        start += length
     return torch.cat(parts, dim=2).transpose(1, 2).flatten(2)
 
 
@@ -115,19 +117,28 @@ def look_up(query: Tensor, memory: Memory, items: Sequence[int]) -> Tensor:
         keys, values = (
             x.expand(*batch, *x.shape[2:]).flatten(0, 1) for x in (memory.keys, memory.values)
         )
-        out = scaled_dot_product_attention(_by_item(query, len(items)), keys, values)
+        out = _softmax_attention(_by_item(query, len(items)), keys, values)
         return out.transpose(1, 2).reshape(*query.shape[:2], -1)
     parts: list[Tensor] = []
-    for item, part in enumerate(query.split(list(items), dim=1)):
+    start = 0
+    for item, length in enumerate(items):
         own = item if memory.keys.shape[1] > 1 else 0
         keys, values = memory.keys[:, own], memory.values[:, own]  # [K,H,L,d]
-        parts.append(scaled_dot_product_attention(part.transpose(1, 2), keys, values))
+        part = query.narrow(1, start, length).transpose(1, 2)
+        parts.append(_softmax_attention(part, keys, values))
+        start += length
     return torch.cat(parts, dim=2).transpose(1, 2).flatten(2)
+
+
+def _softmax_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """[…,T,d], […,L,d], […,L,d] →[…,T,d]."""
+    return scaled_dot_product_attention(query, key, value)
 
 
 def _by_item(x: Tensor, items: int) -> Tensor:
     """[G,B·T,H,d]→[G·B,H,T,d]."""
-    return x.unflatten(1, (items, -1)).flatten(0, 1).transpose(1, 2)
+    branches, tokens, heads, width = x.shape
+    return x.reshape(branches * items, tokens // items, heads, width).transpose(1, 2)
 
 
 def _norms(channels: int, heads: int, *, norm: bool) -> tuple[nn.Module, nn.Module]:

@@ -5,8 +5,9 @@ half the resolution, where a transformer works on one token a cell, and back up.
 as [N,C], one row a voxel of a `VoxelGrid`, or [G,M,C] where branches of guidance differ.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -111,6 +112,13 @@ class ResidualBlock(nn.Module):
         return self.conv2(silu(h), grid)
 
 
+class ResidualBlocks(nn.ModuleList):
+    """The residual blocks of one way, in order."""
+
+    def __iter__(self) -> Iterator[ResidualBlock]:
+        return cast(Iterator[ResidualBlock], super().__iter__())
+
+
 class LatentFlow(nn.Module):
     """The network. `dtype` is that of blocks and convolutions; what surrounds them is float32."""
 
@@ -122,12 +130,12 @@ class LatentFlow(nn.Module):
         plain = config.num_io_res_blocks - 1
         self.t_embedder = TimestepEmbedder(width)
         self.input_layer = nn.Linear(config.in_channels, edge)
-        self.input_blocks = nn.ModuleList(
+        self.input_blocks = ResidualBlocks(
             ResidualBlock(edge, out, width, dtype=dtype) for out in [edge] * plain + [width]
         )
         self.blocks = ModulatedBlocks(config.num_blocks, config.blocks(), dtype=dtype)
         # Each meets the output of its twin on the way down.
-        self.out_blocks = nn.ModuleList(
+        self.out_blocks = ResidualBlocks(
             ResidualBlock(2 * channels, edge, width, dtype=dtype)
             for channels in [width] + [edge] * plain
         )

@@ -108,10 +108,12 @@ class StructureFlow(nn.Module):
         h = (self.input_layer(cells) + self.pos_emb).to(self.dtype)
         h = h.flatten(0, 1)[None]  # [B,T,C]→[1,B·T,C]
         h = self.blocks(h, modulations, memories, self._items(x), guided=guided).float()
-        out = self.out_layer(layer_norm(h, h.shape[-1:], eps=1e-5))  # [G,B·T,C·p³]
+        out: Tensor = self.out_layer(layer_norm(h, h.shape[-1:], eps=1e-5))  # [G,B·T,C·p³]
+        branches, _, channels = out.shape
         side = self.config.resolution // patch
-        grid = out.unflatten(1, (batch, -1)).flatten(0, 1).transpose(1, 2)  # [G·B,C·p³,T]
-        return unpatchify(grid.unflatten(2, (side,) * 3), patch).unflatten(0, (-1, batch))
+        grid = out.reshape(branches * batch, -1, channels).transpose(1, 2)  # [G·B,C·p³,T]
+        x = unpatchify(grid.reshape(branches * batch, channels, side, side, side), patch)
+        return x.reshape(branches, batch, *x.shape[1:])
 
     def _items(self, x: Tensor) -> tuple[int, ...]:
         return (len(self.pos_emb),) * len(x)
@@ -136,14 +138,17 @@ def patchify(x: Tensor, patch: int) -> Tensor:
     """[B,C,R,R,R]→[B,C·p³,R/p,R/p,R/p]; channels slowest, then the offset along x, y, z."""
     if patch == 1:
         return x
-    for axis in (2, 4, 6):
-        x = x.unflatten(axis, (-1, patch))
-    return x.permute(0, 1, 3, 5, 7, 2, 4, 6).flatten(1, 4)
+    batch, channels, side = x.shape[0], x.shape[1], x.shape[2] // patch
+    x = x.reshape(batch, channels, side, patch, side, patch, side, patch)
+    x = x.permute(0, 1, 3, 5, 7, 2, 4, 6)  # [B,C,p,p,p,S,S,S]
+    return x.reshape(batch, channels * patch**3, side, side, side)
 
 
 def unpatchify(x: Tensor, patch: int) -> Tensor:
     """[B,C·p³,S,S,S]→[B,C,S·p,S·p,S·p], the inverse of `patchify`."""
     if patch == 1:
         return x
-    x = x.unflatten(1, (-1, patch, patch, patch)).permute(0, 1, 5, 2, 6, 3, 7, 4)
-    return x.flatten(6, 7).flatten(4, 5).flatten(2, 3)
+    batch, channels, side = x.shape[0], x.shape[1] // patch**3, x.shape[2]
+    x = x.reshape(batch, channels, patch, patch, patch, side, side, side)
+    x = x.permute(0, 1, 5, 2, 6, 3, 7, 4)  # [B,C,S,p,S,p,S,p]
+    return x.reshape(batch, channels, *[side * patch] * 3)

@@ -6,8 +6,9 @@ memory of the pictures, its modulation at every time, and its answer where there
 branches of guidance run as one batch, and split only where they first differ.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -97,6 +98,9 @@ class ModulatedBlocks(nn.ModuleList):
 
     def __init__(self, count: int, sizes: BlockSizes, *, dtype: torch.dtype) -> None:
         super().__init__(ModulatedBlock(sizes, dtype=dtype) for _ in range(count))
+
+    def __iter__(self) -> Iterator[ModulatedBlock]:
+        return cast(Iterator[ModulatedBlock], super().__iter__())
 
     def modulations(self, times: Tensor) -> list[Tensor]:
         """Of every block at every time: [S,C] embedded times → list of [S,6,1,C]."""

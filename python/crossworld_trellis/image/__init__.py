@@ -3,15 +3,15 @@
 Nothing here needs torch or a GPU. Rows of pixels run from the top down.
 """
 
-from crossworld_trellis.image.cut_out import CutOut, rembg_cut_out
-from crossworld_trellis.image.opening import (
+from .cut_out import CutOut, rembg_cut_out
+from .opening import (
     MAX_PIXELS,
     MAX_SIDE,
     PictureError,
     Source,
     open_picture,
 )
-from crossworld_trellis.image.preprocessing import SIDE, preprocess, squeeze, stack
+from .preprocessing import SIDE, preprocess, squeeze, stack
 
 __all__ = [
     "MAX_PIXELS",

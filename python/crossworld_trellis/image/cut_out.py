@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from crossworld_trellis.image.opening import PictureError
+from .opening import PictureError
 
 CutOut = Callable[[Image.Image], Image.Image]
 """From an `RGB` picture to the same as `RGBA`, transparent where the background was."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from crossworld_trellis.errors import TrellisError
+from ..errors import TrellisError
 
 MAX_PIXELS = 1 << 24
 """Most pixels of a picture: 4096 x 4096."""

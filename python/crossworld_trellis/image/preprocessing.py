@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crossworld_trellis.image.cut_out import CutOut
-from crossworld_trellis.image.opening import PictureError, Source, open_picture
+from .cut_out import CutOut
+from .opening import PictureError, Source, open_picture
 
 SIDE = 518
 """Pixels of a side of the result: 37 patches of 14."""

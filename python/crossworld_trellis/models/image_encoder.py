@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, linear
 
-from crossworld_trellis.models.image_encoder_weights import EncoderError, load_weights
+from .image_encoder_weights import EncoderError, load_weights
 
 __all__ = ["EncoderError", "ImageEncoder", "ImageEncoderConfig", "build_network", "normalise"]
 

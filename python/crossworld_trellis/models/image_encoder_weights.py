@@ -15,7 +15,7 @@ import safetensors
 import torch
 from torch import Tensor, nn
 
-from crossworld_trellis.errors import TrellisError
+from ..errors import TrellisError
 
 # Modules of an attention: transformers 4, transformers 5. The first three are the thirds of the
 # rows of `qkv` in the torch.hub checkpoint.

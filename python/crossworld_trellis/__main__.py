@@ -15,6 +15,7 @@ from .errors import TrellisError
 COMMANDS = {
     "generate": "make voxels, Gaussians, a radiance field or a mesh from a picture",
     "info": "tell what a .voxels file holds",
+    "serve": "answer other programs' requests for objects, over HTTP and a WebSocket",
     "make-tiny": "write a tiny checkpoint with random weights, for trying things out",
     "verify": "check this machine and the models on it",
     "bench": "measure the full-size networks with random weights on this machine",

@@ -81,6 +81,7 @@ class Worker:
                     f"{whose}: {limit} generations wait already, try again later",
                     retry_after=self._wait_for(1),
                 )
+            job.observe = lambda event: self._count(event, 0)
             self._line.push(job.client, job)
             self._announce()
             if self.state == "loading":
@@ -92,10 +93,7 @@ class Worker:
         with self._changed:
             if self._line.remove(job):
                 self._announce()
-        if job.stop(problem):
-            self._observer.ended(
-                "cancelled" if problem.status == CLIENT_LEFT else str(problem.status), 0
-            )
+        job.stop(problem)
 
     def close(self, grace: float) -> None:
         """Takes nothing in any more, fails what waits, and gives what runs some seconds.
@@ -119,7 +117,6 @@ class Worker:
                 self._closed = problem
             for job in self._line.clear():
                 job.stop(problem.copy())
-                self._observer.ended(str(problem.status), 0)
             self._changed.notify_all()
 
     def _run(self) -> None:
@@ -162,26 +159,25 @@ class Worker:
 
     def _work(self, model: Model, job: Job) -> None:
         started = time.monotonic()
-        problem = self._attempt(model, job)
-        seconds = time.monotonic() - started
-        if problem is None:
-            # Recent generations count more: an exponential mean over about four.
-            self._seconds += (seconds - self._seconds) / 4
-            self._observer.ended("done", seconds)
-            return
-        if job.end(Failed(problem)):
-            self._observer.ended(str(problem.status), seconds)
-        if problem.status == 507:
+
+        def observe(event: Finished | Failed) -> None:
+            self._count(event, time.monotonic() - started)
+
+        job.observe = observe
+        end = self._attempt(model, job)
+        job.end(end)
+        if isinstance(end, Failed) and end.problem.status == 507:
             # The error and its frames, which hold tensors, are gone by now.
             model.recover()
 
-    def _attempt(self, model: Model, job: Job) -> Problem | None:
+    def _attempt(self, model: Model, job: Job) -> Finished | Failed:
         """Runs a job; what went wrong comes back without its traceback."""
         watch = Watch(on_progress=job.tell, on_preview=job.tell, should_cancel=job.is_stopped)
         try:
-            job.end(Finished(model.generate(job.order, watch)))
+            return Finished(model.generate(job.order, watch))
         except Cancelled:
-            return Problem(503, "the generation was stopped: try again")
+            # Told already by whoever stopped the job.
+            return Failed(Problem(CLIENT_LEFT, "the generation was cancelled"))
         except Exception as error:
             problem = from_error(error)
             if problem.status >= 500:
@@ -191,8 +187,16 @@ class Worker:
                     503, "the server lost its device and restarts: try again", retry_after=30
                 )
                 self._lose(problem)
-            return problem
-        return None
+            return Failed(problem.copy())
+
+    def _count(self, event: Finished | Failed, seconds: float) -> None:
+        if isinstance(event, Finished):
+            # Recent generations count more: an exponential mean over about four.
+            self._seconds += (seconds - self._seconds) / 4
+            self._observer.ended("done", seconds)
+            return
+        left = event.problem.status == CLIENT_LEFT
+        self._observer.ended("cancelled" if left else str(event.problem.status), seconds)
 
     def _lose(self, problem: Problem) -> None:
         self.is_lost = True

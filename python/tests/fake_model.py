@@ -46,6 +46,8 @@ class FakeModel:
         self.orders: list[Order] = []
         self.errors: list[Exception] = []
         """Raised, one a generation, in place of an answer."""
+        self.answer: bytes | None = None
+        """In place of a voxel."""
         self.recovered = 0
         self.may_load = threading.Event()
         self.may_load.set()
@@ -85,7 +87,7 @@ class FakeModel:
         if watch.on_preview is not None:
             watch.on_preview(Preview(0, cube(1)))
         watch.tell("decoding", 1, 1)
-        return cube(order.settings.seed % 256).to_bytes()
+        return self.answer or cube(order.settings.seed % 256).to_bytes()
 
     def recover(self) -> None:
         self.recovered += 1

@@ -57,6 +57,20 @@ def free_cached_memory(device: torch.device) -> None:
 
 
 @contextmanager
+def exact_convolutions(dtype: torch.dtype) -> Generator[None]:
+    """Keeps CUDA from rounding float32 convolutions to TF32, which it does by default."""
+    if dtype != torch.float32:
+        yield
+        return
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
+@contextmanager
 def memory_errors(device: torch.device, doing: str) -> Generator[None]:
     """Turns "out of memory" of any device into a `DeviceMemoryError` that says what to lower."""
     try:

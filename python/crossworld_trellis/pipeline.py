@@ -24,7 +24,7 @@ from .checkpoint.roles import (
     STRUCTURE_DECODER,
     STRUCTURE_FLOW,
 )
-from .device import choose_device, choose_dtype, memory_errors
+from .device import choose_device, choose_dtype, exact_convolutions, memory_errors
 from .errors import TrellisError
 from .gaussians import Gaussians
 from .image import CutOut, Source, preprocess, squeeze, stack
@@ -259,7 +259,9 @@ class Trellis:
         field = flow.field(condition, self._times(request.structure))
         state = self._sample(field, noise, request.structure, request, condition, "structure")
         del flow, field
-        logits = self._shelf.model(STRUCTURE_DECODER)(state)
+        decoder = self._shelf.model(STRUCTURE_DECODER)
+        with exact_convolutions(self.dtype):
+            logits = decoder(state)
         if logits.shape[-1] != self.resolution:
             raise CheckpointError(
                 f"{STRUCTURE_DECODER} gives a grid of {logits.shape[-1]}^3 cells, but "

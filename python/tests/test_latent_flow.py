@@ -1,6 +1,7 @@
 """The second stage's network against the original's numbers."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ NAME = "slat_flow_forward"
 STEM = MODEL / "ckpts" / "slat_flow_img_dit_tiny"
 
 
-def config(**change: object) -> LatentFlowConfig:
+def config(**change: Any) -> LatentFlowConfig:
     arguments = json.loads(STEM.with_suffix(".json").read_text())["args"] | change
     return LatentFlowConfig(
         **{**arguments, "io_block_channels": tuple(arguments["io_block_channels"])}
@@ -120,7 +121,7 @@ def test_half_precision_stays_near_single() -> None:
     ],
 )
 def test_networks_that_we_cannot_build_are_refused_by_name(
-    change: dict[str, object], names: str
+    change: dict[str, Any], names: str
 ) -> None:
     with pytest.raises(ValueError, match=names):
         config(**change)

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from crossworld_trellis.checkpoint import CheckpointError
 from crossworld_trellis.errors import Cancelled, DeviceMemoryError
 from crossworld_trellis.image import PictureError
 from crossworld_trellis.pipeline import EmptyResultError, Noise, Sample, Trellis
-from crossworld_trellis.sampler import SamplerSettings, SettingsError
+from crossworld_trellis.sampler import ManyPictures, SamplerSettings, SettingsError
 from crossworld_trellis.sparse.grid import VoxelGrid
 from crossworld_trellis.watch import Preview, Progress
 
@@ -35,7 +36,7 @@ def everything(trellis: Trellis) -> Sample:
     return sample
 
 
-def quick(trellis: Trellis, **options: object) -> list[Sample]:
+def quick(trellis: Trellis, **options: Any) -> list[Sample]:
     """A run of two steps a stage."""
     return trellis.generate(PICTURE, **{"steps": 2, "seed": SEED, **options})
 
@@ -153,7 +154,7 @@ def test_samples_of_one_call_differ_and_the_first_steps_of_none_depend_on_anothe
 
 @pytest.mark.parametrize("mode", ["stochastic", "multidiffusion"])
 def test_several_pictures_of_one_object_are_taken_in_both_modes(
-    trellis: Trellis, mode: str
+    trellis: Trellis, mode: ManyPictures
 ) -> None:
     mirrored = Image.open(PICTURE).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     [both] = trellis.generate([PICTURE, mirrored], steps=3, seed=SEED, mode=mode)
@@ -210,7 +211,7 @@ def test_half_precision_runs_end_to_end_near_single(dtype: str) -> None:
     ],
 )
 def test_settings_that_cannot_be_are_refused_before_any_work(
-    trellis: Trellis, options: dict[str, object], names: str
+    trellis: Trellis, options: dict[str, Any], names: str
 ) -> None:
     told: list[Progress] = []
     with pytest.raises(SettingsError, match=names):

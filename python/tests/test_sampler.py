@@ -1,6 +1,7 @@
 """The sampler against the original's trajectories and a straight transcription of its equations."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from crossworld_trellis.sampler import (
     TIME_SCALE,
+    ManyPictures,
     SamplerSettings,
     SettingsError,
     Step,
@@ -31,7 +33,7 @@ def settings() -> SamplerSettings:
 
 
 def run(
-    pictures: int, mode: str = "stochastic", chosen: SamplerSettings | None = None
+    pictures: int, mode: ManyPictures = "stochastic", chosen: SamplerSettings | None = None
 ) -> list[Step]:
     golden, flow, steps = load(NAME), network(), list[Step]()
     chosen = chosen or settings()
@@ -57,7 +59,7 @@ def test_one_picture_follows_the_original_step_by_step() -> None:
 
 
 @pytest.mark.parametrize("mode", ["stochastic", "multidiffusion"])
-def test_three_pictures_follow_the_original_in_both_modes(mode: str) -> None:
+def test_three_pictures_follow_the_original_in_both_modes(mode: ManyPictures) -> None:
     assert_golden(kept(run(3, mode)), NAME, f"x_t_{mode}")
 
 
@@ -119,7 +121,7 @@ def test_a_watcher_that_raises_ends_the_run_at_once() -> None:
     ],
 )
 def test_settings_that_no_run_can_have_are_refused_by_value(
-    change: dict[str, object], names: str
+    change: dict[str, Any], names: str
 ) -> None:
     with pytest.raises(SettingsError, match=names):
         SamplerSettings(**change)

@@ -1,6 +1,7 @@
 """The first stage's network against the original's numbers."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -93,7 +94,7 @@ def test_a_network_with_patches_answers_in_the_shape_of_its_state() -> None:
     [({"pe_mode": "rope"}, "rope"), ({"share_mod": True}, "share_mod"), ({"patch_size": 3}, "3")],
 )
 def test_networks_that_we_cannot_build_are_refused_by_name(
-    change: dict[str, object], names: str
+    change: dict[str, Any], names: str
 ) -> None:
     arguments = json.loads((MODEL / "ckpts" / "ss_flow_img_dit_tiny.json").read_text())["args"]
     with pytest.raises(ValueError, match=names):

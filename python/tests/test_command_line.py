@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import crossworld_trellis
-from crossworld_trellis.__main__ import main
+from crossworld_trellis.__main__ import COMMANDS, main
 from crossworld_trellis.voxels import SparseVoxels
 
 
@@ -51,11 +51,55 @@ def test_a_bad_file_ends_in_one_line_with_its_name_and_exit_code_1(
         assert str(path) in printed.err
 
 
-@pytest.mark.parametrize("arguments", [[], ["info"], ["dance"], ["info", "a", "b"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["info"],
+        ["dance"],
+        ["info", "a", "b"],
+        ["generate", "a.png"],
+        ["generate", "-o", "a.ply"],
+        ["generate", "a.png", "-o", "a.stl"],
+        ["generate", "a.png", "-o", "a.ply", "--steps", "many"],
+        ["make-tiny"],
+    ],
+)
 def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as exit:
         main(arguments)
     assert exit.value.code == 2
+
+
+def test_those_who_only_read_voxels_never_load_torch(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.voxels", [[0, 0, 0]])
+    probe = (
+        "import sys, crossworld_trellis.voxels; from crossworld_trellis.__main__ import main; "
+        "main(['info', sys.argv[1]]); "
+        "sys.exit(' '.join({'torch', 'transformers', 'huggingface_hub'} & {*sys.modules}) or 0)"
+    )
+    package = Path(crossworld_trellis.__file__).parents[1]
+    run = [sys.executable, "-c", probe, path]
+    ran = subprocess.run(run, cwd=package, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_every_command_has_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for command, purpose in COMMANDS.items():
+        with pytest.raises(SystemExit) as exit:
+            main([command, "--help"])
+        assert exit.value.code == 0
+        assert purpose in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_missing_package_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    # What an import does where the package is not installed.
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    monkeypatch.delitem(sys.modules, "crossworld_trellis.commands.info", raising=False)
+    assert main(["info", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith("error: the package numpy is missing: pip install")
 
 
 def test_the_package_runs_as_a_module_and_importing_it_loads_no_numpy(tmp_path: Path) -> None:

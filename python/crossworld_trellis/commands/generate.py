@@ -1,0 +1,164 @@
+"""`generate`: makes files of an object from pictures of it.
+
+The kind of each output follows from its ending. Usage and pictures are checked before the model is
+loaded, so that a mistake costs no download; nothing is written before everything is made.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import TrellisError
+from .progress import ProgressLine
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from ..pipeline import Sample
+
+OUTPUTS: Mapping[str, str] = {
+    ".voxels": "voxels",
+    ".ply": "gaussians",
+    ".npy": "radiance_field",
+    ".npz": "radiance_field",
+    ".glb": "mesh",
+}
+"""What a file holds, by its ending."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's options."""
+    parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="of one object")
+    parser.add_argument(
+        "-o",
+        "--output",
+        dest="outputs",
+        action="append",
+        required=True,
+        type=_output,
+        metavar="OUT",
+        help=f"file to write, may be given several times: {', '.join(OUTPUTS)}",
+    )
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "--model", metavar="PATH", help="folder or hub repository (else TRELLIS_MODEL_PATH)"
+    )
+    model.add_argument("--revision", help="branch, tag or commit of the hub repository")
+    model.add_argument("--offline", action="store_true", help="do not use the network")
+    model.add_argument(
+        "--image-encoder", metavar="PATH", help="folder or hub repository of the image encoder"
+    )
+    model.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    model.add_argument("--dtype", default="auto", help="auto, float32, float16, bfloat16")
+    model.add_argument(
+        "--low-vram", action="store_true", help="keep one network on the device at a time"
+    )
+    run = parser.add_argument_group("generation")
+    run.add_argument("--seed", type=int, default=0, help="fixes every random choice")
+    run.add_argument("--steps", type=int, help="of both stages (else what the model recommends)")
+    run.add_argument("--cfg", type=float, help="strength of guidance in both stages")
+    run.add_argument("--resolution", type=int, help="of voxels: 32, 64, 128 or 256")
+    run.add_argument(
+        "--mode",
+        choices=("stochastic", "multidiffusion"),
+        default="stochastic",
+        help="how several pictures work together",
+    )
+    run.add_argument(
+        "--no-preprocess",
+        dest="preprocess",
+        action="store_false",
+        help="take pictures as they are, resized: the object alone, on black",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Generates and writes. Raises `TrellisError`, or `OSError` when a file cannot be written."""
+    outputs: list[Path] = options.outputs
+    for path in outputs:
+        if not path.parent.is_dir():
+            raise TrellisError(f"there is no folder to write to: make it first ({path.parent})")
+        if path.is_dir():
+            raise TrellisError(f"a folder has the name of the file to write ({path})")
+    pictures = [_prepared(picture, options.preprocess) for picture in options.pictures]
+    line = ProgressLine(sys.stderr)
+    try:
+        sample = _generate(pictures, options, line)
+    finally:
+        line.close()
+    for path in outputs:
+        print(f"wrote {path}: {_write(path, sample)}")
+    return 0
+
+
+def _output(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() not in OUTPUTS:
+        endings = ", ".join(OUTPUTS)
+        raise argparse.ArgumentTypeError(f"'{text}' should end in one of {endings}")
+    return path
+
+
+def _prepared(picture: str, preprocess: bool) -> "Image.Image":
+    """The square that the model sees; pictures are judged before the model is loaded."""
+    from .. import image
+
+    if not preprocess:
+        return image.squeeze(picture)
+    return image.preprocess(picture, cut_out=image.rembg_cut_out())
+
+
+def _generate(
+    pictures: "list[Image.Image]", options: argparse.Namespace, line: ProgressLine
+) -> "Sample":
+    # torch takes seconds to import, and mistakes above should show at once.
+    from ..pipeline import Trellis
+    from ..sampler import SamplerSettings
+
+    SamplerSettings().override(steps=options.steps, cfg_strength=options.cfg)
+    outputs = list(dict.fromkeys(OUTPUTS[path.suffix.lower()] for path in options.outputs))
+    trellis = Trellis.load(
+        options.model,
+        device=options.device,
+        dtype=options.dtype,
+        outputs=outputs,
+        low_vram=options.low_vram,
+        image_encoder=options.image_encoder,
+        revision=options.revision,
+        offline=options.offline,
+        on_progress=line,
+    )
+    (sample,) = trellis.generate(
+        pictures,
+        seed=options.seed,
+        steps=options.steps,
+        cfg=options.cfg,
+        resolution=options.resolution,
+        mode=options.mode,
+        preprocessed=True,
+        on_progress=line,
+    )
+    return sample
+
+
+def _write(path: Path, sample: "Sample") -> str:
+    """Writes what the ending asks for and tells what it is."""
+    from ..export.glb import write_glb
+    from ..export.npy import write_radiance_field
+    from ..export.ply import write_ply
+
+    output = OUTPUTS[path.suffix.lower()]
+    if output == "voxels" and sample.voxels is not None:
+        sample.voxels.save(path)
+        return f"{len(sample.voxels)} voxels of a grid of {sample.voxels.resolution}^3"
+    if output == "gaussians" and sample.gaussians is not None:
+        write_ply(path, sample.gaussians)
+        return f"{len(sample.gaussians)} Gaussians"
+    if output == "radiance_field" and sample.radiance_field is not None:
+        write_radiance_field(path, sample.radiance_field)
+        return f"{len(sample.radiance_field)} cells of a radiance field"
+    assert output == "mesh" and sample.mesh is not None
+    write_glb(path, sample.mesh)
+    return f"{len(sample.mesh.vertices)} vertices, {len(sample.mesh.faces)} triangles"

@@ -81,6 +81,31 @@ def test_a_client_that_sends_its_body_too_slowly_is_answered_408() -> None:
         assert b" 408 " in slow.recv(4096).split(b"\r\n")[0]
 
 
+def test_a_client_that_never_ends_its_headers_is_cut_off_and_a_quick_one_is_not() -> None:
+    with (
+        running(FakeModel(), read_timeout=1) as (_, port),
+        socket.create_connection(("127.0.0.1", port), timeout=5) as slow,
+        connect(f"ws://127.0.0.1:{port}/stream") as stream,
+    ):
+        slow.settimeout(0.25)
+        slow.sendall(b"GET /health HTTP/1.1\r\n")
+        ended = False
+        for _ in range(12):
+            stream.ping()
+            try:
+                slow.sendall(b"x")
+                ended = slow.recv(1) == b""
+            except TimeoutError:
+                continue
+            except OSError:
+                ended = True
+            if ended:
+                break
+        assert ended
+        # An open stream is timed by its own rules.
+        assert json.loads(stream.recv())["status"] == 408
+
+
 def test_an_http_client_that_leaves_stops_its_generation() -> None:
     model = FakeModel()
     model.hold()

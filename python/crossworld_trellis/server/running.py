@@ -12,6 +12,7 @@ import anyio.to_thread
 import uvicorn
 from fastapi import FastAPI
 
+from .protocol import ImpatientProtocol
 from .settings import ServerSettings
 from .worker import Worker
 
@@ -31,12 +32,14 @@ class Server(uvicorn.Server):
                 app,
                 host=settings.host,
                 port=settings.port,
+                http=ImpatientProtocol,
                 ws="websockets-sansio",
                 ws_max_size=settings.max_body,
                 ws_max_queue=4,
                 # Pictures are compressed already, and a bomb could hide in it.
                 ws_per_message_deflate=False,
                 h11_max_incomplete_event_size=_HEADERS_BYTES,
+                timeout_keep_alive=max(1, round(settings.read_timeout / 4)),
                 limit_concurrency=_MAX_CONNECTIONS,
                 timeout_graceful_shutdown=_LAST_ANSWERS,
                 server_header=False,

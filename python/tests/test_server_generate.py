@@ -240,6 +240,14 @@ def test_the_description_lists_every_field_and_refers_to_nothing_missing(
     assert "$ref" not in str(schema)
 
 
+def test_the_page_is_one_file_that_fetches_nothing_from_elsewhere(client: TestClient) -> None:
+    answer = client.get("/")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "/stream" in answer.text
+    assert "http://" not in answer.text and "https://" not in answer.text
+
+
 def test_metrics_count_what_was_asked_and_how_it_ended(
     client: TestClient, model: FakeModel
 ) -> None:

@@ -3,12 +3,13 @@
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import anyio.to_thread
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.websockets import WebSocket
 
 from .. import __version__
@@ -23,6 +24,14 @@ from .schemas import Health, form_schema
 from .settings import ServerSettings
 from .stream import Stream
 from .worker import Worker
+
+_PAGE = Path(__file__).with_name("page.html")
+
+# Only what stands in the page itself, and this server's own stream.
+_PAGE_MAY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "connect-src 'self'; frame-ancestors 'none'"
+)
 
 
 def _nothing() -> None:
@@ -64,6 +73,11 @@ def create_app(
     app.state.streams = 0
     app.add_middleware(Access, token=chosen.token)
     _tell_problems(app)
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        """A page to try it on: one file that fetches nothing."""
+        return FileResponse(_PAGE, headers={"Content-Security-Policy": _PAGE_MAY})
 
     @app.get("/health", response_model=Health)
     async def health(request: Request) -> Health:

@@ -12,10 +12,8 @@ from crossworld_trellis.models.mesh_decoder import (
     MeshDecoder,
     MeshDecoderConfig,
     MeshRepresentation,
-    convolve_children,
 )
-from crossworld_trellis.sparse.convolution import SubmanifoldConv3d
-from crossworld_trellis.sparse.grid import VoxelGrid, subdivide
+from crossworld_trellis.sparse.grid import VoxelGrid
 from crossworld_trellis.surface import extract
 
 ROLE = "slat_decoder_mesh"
@@ -98,18 +96,6 @@ def test_items_of_a_batch_do_not_see_each_other() -> None:
     allowed = golden_data.tolerance("mesh_decoder", "raw")
     assert (first.feats - first_alone.feats).abs().max() <= allowed
     assert (last.feats - second_alone.feats).abs().max() <= allowed
-
-
-@torch.inference_mode()
-def test_the_short_cut_after_a_subdivision_equals_the_whole_convolution() -> None:
-    generator = torch.Generator().manual_seed(3)
-    occupied = (torch.rand(5, 5, 5, generator=generator) < 0.4).nonzero()
-    coords = torch.cat([torch.zeros(len(occupied), 1, dtype=torch.int64), occupied], 1).int()
-    grid = VoxelGrid(coords)
-    conv = SubmanifoldConv3d(6, 4)
-    feats = torch.randn(len(coords), 6, generator=generator)
-    whole = conv(subdivide(feats), grid.subdivided)
-    assert torch.allclose(convolve_children(conv, feats, grid), whole, atol=1e-5)
 
 
 def test_the_released_network_has_the_tensors_of_the_specification() -> None:

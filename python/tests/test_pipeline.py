@@ -182,8 +182,8 @@ def test_half_precision_runs_end_to_end_near_single(dtype: str) -> None:
         ("sparse_structure_flow_model", (), golden["noise_ss"]),
         ("slat_flow_model", (grid,), golden["noise_slat"]),
     ):
-        network = shelf.model(role)
-        reference = shelf.checkpoint.load(role, device=half.device, dtype=torch.float32)
+        network: Any = shelf.model(role)
+        reference: Any = shelf.checkpoint.load(role, device=half.device, dtype=torch.float32)
         ours, exact = (
             flow.field(condition, times, *args)(state, 0, pictures=slice(1), guided=True)
             for flow in (network, reference)

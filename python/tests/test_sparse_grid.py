@@ -86,10 +86,12 @@ def test_pooling_of_shuffled_rows_gives_each_cell_its_own_members() -> None:
     ordered, shuffled = random_grid(6, 6, 6, items=2), random_grid(6, 6, 6, items=2, shuffled=True)
     assert not torch.equal(ordered.coords, shuffled.coords)
     value = torch.tensor([1.0, 10.0, 100.0, 1000.0])
-    means = [pool((grid.coords * value).sum(1, True), grid.pooled) for grid in (ordered, shuffled)]
+    first, second = (
+        pool((grid.coords * value).sum(1, True), grid.pooled) for grid in (ordered, shuffled)
+    )
     assert torch.equal(ordered.pooled.grid.coords, shuffled.pooled.grid.coords)
     assert torch.equal(ordered.pooled.count, shuffled.pooled.count)
-    assert torch.allclose(*means)
+    assert torch.allclose(first, second)
 
 
 def test_pooling_in_half_precision_sums_in_float32() -> None:

@@ -85,7 +85,7 @@ def test_windows_of_all_lengths_need_few_classes_and_little_padding() -> None:
 def test_attention_is_the_one_of_torch_when_one_window_holds_everything() -> None:
     grid = random_grid(4, 4, 4, density=0.5)
     q, k, v = heads(grid)
-    whole = F.scaled_dot_product_attention(*(x.transpose(0, 1) for x in (q, k, v)))
+    whole = F.scaled_dot_product_attention(q.transpose(0, 1), k.transpose(0, 1), v.transpose(0, 1))
     result = window_attention(q, k, v, grid.windows(4, shift=0))
     assert torch.allclose(result, whole.transpose(0, 1), atol=1e-6)
 

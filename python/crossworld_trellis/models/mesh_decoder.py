@@ -3,19 +3,16 @@
 The original's `SLatMeshDecoder`: the common trunk, then every voxel is divided twice into eight and
 each of the resulting cubes gets 101 numbers (SPEC 14.1). Cubes count in the grid's axes, z up. What
 the numbers mean and how they become a mesh is in `surface`, how they become voxels in `voxelize`.
-The first convolution after a subdivision knows that siblings share their features and multiplies 8
-instead of 27 times a cube.
 """
 
-import itertools
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, silu
+from torch.nn.functional import silu
 
 from ..sparse.convolution import BUFFER_BYTES, PointwiseConv3d, SubmanifoldConv3d
-from ..sparse.grid import VoxelGrid, with_zero_row
+from ..sparse.grid import VoxelGrid
 from ..sparse.norm import SparseGroupNorm
 from ..surface.cubes import CHANNELS, Cubes
 from .decoder_trunk import TrunkBlocks, TrunkConfig
@@ -76,7 +73,7 @@ class SubdivideBlock(nn.Module):
         first, norm, activation, second = self.out_layers
         assert isinstance(first, SubmanifoldConv3d)
         children = grid.subdivided
-        h = convolve_children(first, silu(norm_in(x, grid), inplace=True), grid)
+        h = first.forward_subdivided(silu(norm_in(x, grid), inplace=True), grid)
         h = second(activation(norm(h, children)), children)
         # What needs no neighbours is done before dividing: siblings share it.
         h.view(len(x), 8, -1).add_(self.skip_connection(x)[:, None])  # [8N,out]→[N,8,out]
@@ -121,40 +118,6 @@ class MeshDecoder(nn.Module):
         for rows in _pieces(len(h), 4 * CHANNELS):
             result[rows] = self.out_layer(h[rows].float())
         return result
-
-
-def convolve_children(conv: SubmanifoldConv3d, feats: Tensor, grid: VoxelGrid) -> Tensor:
-    """The same as `conv(subdivide(feats), grid.subdivided)`, with fewer multiplications.
-
-    The 27 neighbours of a child lie in only 8 voxels, so the weights of those that share a voxel
-    are added up beforehand (SPEC 18, shortcut 10). [N,in]→[8N,out]
-    """
-    weight, bias = conv.conv.weight, conv.conv.bias
-    padded = with_zero_row(feats)
-    result = feats.new_empty(len(feats), 8, len(weight))
-    for child, corner in enumerate(itertools.product((0, 1), repeat=3)):
-        summed = _summed_weight(weight, corner).flatten(1)  # [out,2,2,2,in]→[out,8*in]
-        # In this half of each axis the neighbours are the voxel itself and the one on that side.
-        columns = [
-            9 * (i + di) + 3 * (j + dj) + k + dk
-            for i, j, k in [corner]
-            for di, dj, dk in itertools.product((0, 1), repeat=3)
-        ]
-        neighbours = grid.neighbours[:, columns]  # [N,8]
-        for rows in _pieces(len(feats), summed.shape[1] * feats.element_size()):
-            gathered = padded.index_select(0, neighbours[rows].flatten())
-            result[rows, child] = linear(gathered.view(-1, summed.shape[1]), summed, bias)
-    return result.flatten(0, 1)
-
-
-def _summed_weight(weight: Tensor, corner: tuple[int, ...]) -> Tensor:
-    """[out,3,3,3,in]→[out,2,2,2,in]: the taps that fall into the same voxel, added up."""
-    summed = weight.float()
-    for axis, half in enumerate(corner, start=1):
-        first, middle, last = summed.unbind(axis)
-        taps = (first, middle + last) if half == 0 else (first + middle, last)
-        summed = torch.stack(taps, dim=axis)
-    return summed.to(weight.dtype)
 
 
 def _pieces(count: int, bytes_each: int) -> list[slice]:

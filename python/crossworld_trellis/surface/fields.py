@@ -81,7 +81,7 @@ def merge_at(
     Returns the means side by side, [K, numbers of all parts], and the number of cubes [K]; both are
     0 where no cube touches.
     """
-    feats = [cubes.feats[:, part].view(len(cubes.feats), 8, -1) for part in parts]
+    feats = [cubes.feats[:, part].reshape(len(cubes.feats), 8, -1) for part in parts]
     width = sum(part.shape[2] for part in feats)
     total = torch.zeros(len(vertices), width, dtype=torch.float32, device=vertices.device)
     count = torch.zeros(len(vertices), dtype=torch.float32, device=vertices.device)

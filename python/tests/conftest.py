@@ -2,5 +2,5 @@
 
 import torch
 
-# The golden networks are tiny: threads would only wait for each other, most of all beside other work.
+# The golden networks are tiny: threads would only wait for each other.
 torch.set_num_threads(1)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from .form import read_form
@@ -29,6 +29,7 @@ async def generate(
     """Answers with the file. Raises `Problem`."""
     files, form = await read_form(request, settings)
     metrics.asked(form.output_format)
+    worker.check_room(client_of(request))
     order = Order(
         pictures=await preparer.prepare(files),
         settings=form.settings(),
@@ -67,6 +68,6 @@ async def _stop_when_left(request: Request, mine: Ticket) -> None:
     mine.stop(gone())
 
 
-def client_of(connection: Request) -> str:
+def client_of(connection: HTTPConnection) -> str:
     """Whose turn a request takes in the line: an address."""
     return connection.client.host if connection.client is not None else "unknown"

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from ..watch import Preview, Progress
+from .generate import client_of
 from .job import Event, Failed, Finished, Order, Queued
 from .metrics import Metrics
 from .pictures import Preparer
@@ -62,8 +63,9 @@ class Stream:
         asked = await self._read_settings()
         files = await self._read_pictures(asked.pictures)
         self._metrics.asked("voxels")
+        client = client_of(self._socket)
+        self._worker.check_room(client)
         order = Order(pictures=await self._preparer.prepare(files), settings=asked)
-        client = self._socket.client.host if self._socket.client is not None else "unknown"
         async with ticket(
             self._worker, order, client=client, deadline=self._settings.deadline
         ) as mine:

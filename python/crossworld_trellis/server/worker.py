@@ -67,20 +67,25 @@ class Worker:
         """Whether a generation runs."""
         return self._running is not None
 
-    def submit(self, job: Job) -> None:
-        """Takes a job in. Raises `Problem` when there is no room or nobody to do it."""
+    def check_room(self, client: str) -> None:
+        """Raises `Problem` where a client's job would not be taken in: before work is put in it."""
         with self._changed:
             if self._closed is not None:
                 raise self._closed.copy()
-            room = self._line.room(job.client)
+            room = self._line.room(client)
             if room != "free":
                 whose = "the queue is full" if room == "full" else "your share of the queue is full"
                 limit = self._line.capacity if room == "full" else self._line.share
                 raise Problem(
                     429,
                     f"{whose}: {limit} generations wait already, try again later",
-                    retry_after=self._wait_for(1),
+                    retry_after=max(1, min(60, round(self._seconds))),
                 )
+
+    def submit(self, job: Job) -> None:
+        """Takes a job in. Raises as `check_room`."""
+        with self._changed:
+            self.check_room(job.client)
             job.observe = lambda event: self._count(event, 0)
             self._line.push(job.client, job)
             self._announce()
@@ -207,10 +212,6 @@ class Worker:
     def _announce(self) -> None:
         for position, job in enumerate(self._line.order(), 1):
             job.tell(Queued(position))
-
-    def _wait_for(self, generations: int) -> int:
-        """Whole seconds until about that many generations are done."""
-        return max(1, min(60, round(self._seconds * generations)))
 
 
 def _is_loss(error: Exception) -> bool:

@@ -1,6 +1,8 @@
 """`POST /generate` and `/health`: what is answered, and how bad requests are refused."""
 
+import gc
 import struct
+import weakref
 import zlib
 from collections.abc import Iterator
 
@@ -238,6 +240,27 @@ def test_the_description_lists_every_field_and_refers_to_nothing_missing(
     schema = body["content"]["multipart/form-data"]["schema"]
     assert {"image", "output_format", "seed", "latents_cfg"} <= schema["properties"].keys()
     assert "$ref" not in str(schema)
+
+
+def test_pictures_are_forgotten_with_their_request_without_a_full_collection(
+    client: TestClient, model: FakeModel
+) -> None:
+    ask(client)
+    model.errors.append(DeviceMemoryError("too little"))
+    ask(client)
+    gc.collect()
+    gc.disable()
+    try:
+        ask(client)
+        kept = [weakref.ref(model.orders.pop().pictures[0])]
+        model.errors.append(DeviceMemoryError("too little"))
+        ask(client)
+        kept.append(weakref.ref(model.orders.pop().pictures[0]))
+        # The worker lets go of a job when it looks for the next one.
+        ask(client)
+        assert [each() for each in kept] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_the_page_is_one_file_that_fetches_nothing_from_elsewhere(client: TestClient) -> None:

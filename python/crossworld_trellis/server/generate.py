@@ -53,7 +53,7 @@ async def _result(request: Request, mine: Ticket) -> bytes:
                 case Finished(data):
                     return data
                 case Failed(problem):
-                    raise problem
+                    raise problem.copy()
                 case _:
                     pass
     finally:

@@ -51,9 +51,9 @@ class Stream:
         except (WebSocketDisconnect, _TooSlow):
             pass
         except Exception as error:
-            problem = from_error(error)
+            body = from_error(error).body()
             with contextlib.suppress(WebSocketDisconnect, _TooSlow, RuntimeError):
-                await self._tell({"type": "error", **problem.body()})
+                await self._tell({"type": "error", **body})
         if self._socket.client_state is WebSocketState.CONNECTED:
             # The other side may be gone already, or not take even this.
             with contextlib.suppress(RuntimeError, WebSocketDisconnect, asyncio.TimeoutError):
@@ -98,7 +98,7 @@ class Stream:
                     return
                 case Failed(problem):
                     if problem.status != CLIENT_LEFT:
-                        raise problem
+                        raise problem.copy()
                     return
 
     async def _listen(self, mine: Ticket) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncGenerator
 
 from .job import Event, Job, Order
@@ -13,10 +14,11 @@ class Ticket:
     """One job of one client."""
 
     def __init__(self, worker: Worker, order: Order, client: str) -> None:
-        self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._worker = worker
-        self.job = Job(order, client=client, notify=self._notify)
+        # The job must not know the ticket: pictures in a cycle would wait for a full collection.
+        notify = functools.partial(_put, asyncio.get_running_loop(), self._events)
+        self.job = Job(order, client=client, notify=notify)
 
     async def next(self) -> Event:
         """The next news; after `Finished` or `Failed` nothing comes."""
@@ -25,11 +27,6 @@ class Ticket:
     def stop(self, problem: Problem) -> None:
         """Ends the job, if it runs or waits."""
         self._worker.stop_job(self.job, problem)
-
-    def _notify(self, event: Event) -> None:
-        # A loop that was closed meanwhile has nobody left who could wait.
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._events.put_nowait, event)
 
 
 @contextlib.asynccontextmanager
@@ -53,6 +50,12 @@ async def ticket(
     finally:
         timer.cancel()
         mine.stop(gone())
+
+
+def _put(loop: asyncio.AbstractEventLoop, events: "asyncio.Queue[Event]", event: Event) -> None:
+    # A loop that was closed meanwhile has nobody left who could wait.
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(events.put_nowait, event)
 
 
 def gone() -> Problem:

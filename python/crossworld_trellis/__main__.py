@@ -22,6 +22,9 @@ COMMANDS = {
 }
 """Every command with what it is for."""
 
+# Commands that need more than the package's own dependencies.
+_EXTRAS = {"serve": "[server]"}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command (by default the process's arguments) and returns its exit code."""
@@ -43,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"{error.strerror or error} ({error.filename})")
     except ModuleNotFoundError as error:
-        return _fail(f"the package {error.name} is missing: pip install crossworld-trellis")
+        package = f"crossworld-trellis{_EXTRAS.get(arguments[0], '')}"
+        return _fail(f"the package {error.name} is missing: pip install '{package}'")
     except KeyboardInterrupt:
         return _fail("interrupted")
 

@@ -199,7 +199,7 @@ LOST = ConnectionError("Name or service not known")
         (answer(errors.GatedRepoError), False, "accept its terms at https://huggingface.co/o/r"),
         (answer(errors.RepositoryNotFoundError), False, "neither a folder of this name exists"),
         (answer(errors.RevisionNotFoundError), False, "the repository has no revision 'v9'"),
-        (answer(errors.RemoteEntryNotFoundError), False, "the repository has no such file"),
+        (answer(errors.EntryNotFoundError), False, "the repository has no such file"),
         (errors.HFValidationError("bad id"), False, "this is no name of a hub repository: bad id"),
         (errors.LocalEntryNotFoundError("x"), True, "this file was never downloaded, and offline"),
         (

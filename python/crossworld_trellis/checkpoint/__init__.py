@@ -200,7 +200,8 @@ def _fingerprint(folder: Path) -> str:
     Reading gigabytes would take seconds, so that of the weights only size and time count.
     """
     digest = hashlib.sha256()
-    for path in sorted([folder / PIPELINE_FILE, *folder.glob("ckpts/*")]):
+    files = [folder / PIPELINE_FILE, *folder.glob("ckpts/*")]
+    for path in sorted(path for path in files if path.is_file()):
         stat = path.stat()
         digest.update(f"{path.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return f"{folder.resolve().name}@{digest.hexdigest()[:16]}"

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
+from .. import __version__, config
 from ..errors import TrellisError
 
 _PACKAGES = ("numpy", "pillow", "safetensors", "huggingface_hub", "transformers")
@@ -69,6 +69,8 @@ def _check_packages(report: Report) -> None:
             report.tell(name, version)
     absent = "not installed, so pictures need a transparent background (extra 'rembg')"
     report.tell("rembg", _version("rembg") or absent)
+    for line in config.needless_variables():
+        report.tell("Set, but not needed", line)
 
 
 def _version(name: str) -> str | None:
@@ -126,7 +128,7 @@ def _check_arithmetic(report: Report, torch: Any, device: Any) -> None:
 
 
 def _check_models(report: Report, options: argparse.Namespace) -> None:
-    from ..checkpoint import ROLES, Checkpoint, CheckpointError, NotDownloadedError, config
+    from ..checkpoint import ROLES, Checkpoint, CheckpointError, NotDownloadedError
 
     source = options.model or config.model_source()
     report.tell("Model", source)

@@ -134,6 +134,7 @@ class Trellis:
         watch.tell("loading", 0, len(roles) + 1)
         checkpoint = Checkpoint.open(source, revision=revision, offline=offline)
         checkpoint.fetch(outputs)
+        checkpoint.encoder_folder(image_encoder)
         shelf = Shelf(
             checkpoint, device=where, dtype=torso, keep=not low_vram, encoder=image_encoder
         )

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "server")]
+use super::Server;
 use super::{Backend, BackendError, BackendPool, Inflate};
 
 /// The environment variable that overrides [`BackendChoice::Auto`].
@@ -64,6 +66,10 @@ impl Default for Backends {
     fn default() -> Self {
         let mut backends = Self::none();
         backends.register("inflate", || Ok(Box::new(Inflate)));
+        #[cfg(feature = "server")]
+        backends.register(Server::NAME, || {
+            Ok(Box::new(Server::from_environment()?.reached()?))
+        });
         backends
     }
 }
@@ -169,13 +175,18 @@ mod tests {
         let error = Backends::default().start(&"sculptor".into()).err().unwrap();
         assert_eq!(
             error.to_string(),
-            "there is no backend 'sculptor': use auto or one of inflate"
+            if cfg!(feature = "server") {
+                "there is no backend 'sculptor': use auto or one of server, inflate"
+            } else {
+                "there is no backend 'sculptor': use auto or one of inflate"
+            }
         );
     }
 
     #[test]
     fn a_registered_backend_comes_first_and_replaces_its_namesake() {
-        let mut backends = Backends::default();
+        let mut backends = Backends::none();
+        backends.register("inflate", || Ok(Box::new(Inflate)));
         backends.register("mine", || Ok(Box::new(Inflate)));
         backends.register("inflate", || Err(BackendError::NoPicture));
         assert_eq!(backends.names().collect::<Vec<_>>(), ["inflate", "mine"]);

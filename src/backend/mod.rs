@@ -9,12 +9,18 @@ mod choice;
 mod inflate;
 mod pool;
 mod prompt;
+#[cfg(feature = "server")]
+mod server;
 mod watch;
 
 pub use choice::{BACKEND_VARIABLE, BackendChoice, Backends};
 pub use inflate::{CutOutError, Inflate};
 pub use pool::BackendPool;
 pub use prompt::Prompt;
+#[cfg(feature = "server")]
+pub use server::{
+    Health, HealthStatus, SERVER_VARIABLE, Server, ServerError, ServerTimeouts, TOKEN_VARIABLE,
+};
 pub use watch::{Cancelled, Progress, Stage, Unwatched, Watch};
 
 use std::error::Error;
@@ -79,6 +85,10 @@ pub enum BackendError {
     /// The object could not be told from its background.
     #[error(transparent)]
     CutOut(#[from] CutOutError),
+    /// A server did not do it.
+    #[cfg(feature = "server")]
+    #[error(transparent)]
+    Server(#[from] ServerError),
     /// There is no backend of this name.
     #[error("there is no backend '{name}': use auto or one of {}", known.join(", "))]
     Unknown {

@@ -65,6 +65,7 @@ impl BackendPool {
                 if backend.describe().ready || !must_be_ready {
                     return Ok(name);
                 }
+                tracing::info!("backend {name} is no longer ready, trying the next one");
                 continue;
             }
             match self.backends.start_named(name) {
@@ -75,7 +76,10 @@ impl BackendPool {
                         self.running.insert(name, backend);
                         return Ok(name);
                     }
-                    tracing::info!("backend {name} is not ready, trying the next one");
+                    tracing::info!(
+                        "backend {name} is not ready ({}), trying the next one",
+                        info.device
+                    );
                 }
                 Err(error) => {
                     tracing::info!("backend {name} does not start: {error}");

@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use crossworld_trellis::backend::{BackendChoice, BackendInfo, Backends, Prompt};
+#[cfg(feature = "server")]
+use crossworld_trellis::backend::Server;
+use crossworld_trellis::backend::{
+    Backend, BackendChoice, BackendError, BackendInfo, Backends, Prompt,
+};
 use crossworld_trellis::format::{self, Contents};
 use crossworld_trellis::picture::{Picture, PictureError};
 use crossworld_trellis::render::View;
@@ -21,7 +25,8 @@ use crate::progress_bar::Bar;
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     trellis generate mushroom.png -o mushroom.voxels\n  \
-    trellis generate robot.jpg -o robot.voxels --resolution 128 --preview robot-3d.png")]
+    trellis generate robot.jpg -o robot.voxels --resolution 128 --preview robot-3d.png\n  \
+    trellis generate cat.webp -o cat.glb --server http://192.168.0.7:8001")]
 pub struct Generate {
     /// Picture of one object (PNG, JPEG or WebP); best on a plain or transparent background.
     picture: PathBuf,
@@ -30,9 +35,15 @@ pub struct Generate {
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
-    /// Who does the work: 'auto' takes the best that is ready, 'inflate' is built in and always works.
+    /// Who does the work: 'auto' takes the best that is ready, 'server' is a TRELLIS server, 'inflate' is built in and
+    /// always works.
     #[arg(long, value_name = "NAME", default_value_t = BackendChoice::Auto)]
     backend: BackendChoice,
+
+    /// Address of the TRELLIS server that does the work; it takes the place of 'auto'.
+    #[cfg(feature = "server")]
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
 
     /// Voxels along each edge of the grid; 'inflate' makes 8 to 256.
     #[arg(long, value_name = "CELLS", default_value_t = Prompt::DEFAULT_RESOLUTION, allow_negative_numbers = true)]
@@ -78,7 +89,7 @@ impl Generate {
     pub fn run(self) -> Result<(), Failure> {
         self.check_outputs()?;
         let picture = open(&self.picture)?;
-        let mut backend = Backends::default().start(&self.backend)?;
+        let mut backend = self.start_backend()?;
         let prompt = Prompt {
             seed: self.seed,
             resolution: self.resolution,
@@ -111,6 +122,27 @@ impl Generate {
             check_png(preview)?;
         }
         Ok(())
+    }
+
+    #[cfg(feature = "server")]
+    fn start_backend(&self) -> Result<Box<dyn Backend>, BackendError> {
+        let mut backends = Backends::default();
+        let mut choice = self.backend.clone();
+        if let Some(url) = self.server.clone() {
+            backends.register(Server::NAME, move || {
+                Ok(Box::new(Server::at(&url)?.reached()?))
+            });
+            // Whoever names a server does not want something else in its place.
+            if choice == BackendChoice::Auto {
+                choice = Server::NAME.into();
+            }
+        }
+        backends.start(&choice)
+    }
+
+    #[cfg(not(feature = "server"))]
+    fn start_backend(&self) -> Result<Box<dyn Backend>, BackendError> {
+        Backends::default().start(&self.backend)
     }
 
     fn report(&self, backend: BackendInfo, voxels: &Contents, seconds: f64) -> Report {

@@ -5,13 +5,15 @@ one after the other. `items` tells how many tokens each item has. Tokens see onl
 and item. Lengths are host integers, so nothing here waits for the device.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, normalize, scaled_dot_product_attention
+from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention
+
+# Keeps the norm of a zero vector from dividing by zero, and changes no other.
+_NORM_EPS = 1e-24
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,9 @@ class HeadNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[…,H,d]→[…,H,d]."""
-        gain = self.gamma * math.sqrt(self.gamma.shape[1])
-        return (normalize(x.float(), dim=-1, eps=1e-12) * gain).to(x.dtype)
+        # The root of the mean carries the square root of d that the gain would otherwise have.
+        unit = rms_norm(x.float(), x.shape[-1:], eps=_NORM_EPS)
+        return (unit * self.gamma).to(x.dtype)
 
 
 class SelfAttention(nn.Module):

@@ -15,7 +15,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from .checkpoint import Checkpoint, CheckpointError, roles_for
+from .checkpoint import Checkpoint, roles_for
 from .checkpoint.roles import (
     GAUSSIAN_DECODER,
     LATENT_FLOW,
@@ -263,11 +263,6 @@ class Trellis:
         decoder = self._shelf.model(STRUCTURE_DECODER)
         with exact_convolutions(self.dtype):
             logits = decoder(state)
-        if logits.shape[-1] != self.resolution:
-            raise CheckpointError(
-                f"{STRUCTURE_DECODER} gives a grid of {logits.shape[-1]}^3 cells, but "
-                f"{LATENT_FLOW} works on {self.resolution}^3: take all models from one checkpoint"
-            )
         coords = active_voxels(logits)
         counts = host_numbers(torch.bincount(coords[:, 0], minlength=request.samples))
         if 0 in counts:

@@ -17,37 +17,20 @@ from ..sparse.convolution import SubmanifoldConv3d
 from ..sparse.grid import Pooling, VoxelGrid, pool, unpool
 from .attention import Memory
 from .embedding import TimestepEmbedder, position_embedding
-from .transformer import BLOCK_EPS, BlockSizes, FloatLayerNorm, ModulatedBlocks, spread
+from .transformer import BLOCK_EPS, FloatLayerNorm, FlowConfig, ModulatedBlocks, spread
 
 
 @dataclass(frozen=True, kw_only=True)
-class LatentFlowConfig:
+class LatentFlowConfig(FlowConfig):
     """Arguments as in a checkpoint's json."""
 
-    resolution: int
-    in_channels: int
-    out_channels: int
-    model_channels: int
-    cond_channels: int
-    num_blocks: int
-    num_heads: int | None = None
-    num_head_channels: int = 64
-    mlp_ratio: float = 4
-    patch_size: int = 2
     num_io_res_blocks: int = 2
     io_block_channels: tuple[int, ...]
-    pe_mode: str = "ape"
-    qk_rms_norm: bool = False
-    qk_rms_norm_cross: bool = False
-    share_mod: bool = False
     use_skip_connection: bool = True
-    use_fp16: bool = False
-    use_checkpoint: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name, value, known in (
-            ("pe_mode", self.pe_mode, "ape"),
-            ("share_mod", self.share_mod, False),
             ("use_skip_connection", self.use_skip_connection, True),
             ("patch_size", self.patch_size, 2),
             ("number of io_block_channels", len(self.io_block_channels), 1),
@@ -56,17 +39,6 @@ class LatentFlowConfig:
                 raise ValueError(f"{name} {value!r} is not known: only {known!r} is")
         if self.num_io_res_blocks < 1:
             raise ValueError(f"num_io_res_blocks must be at least 1, got {self.num_io_res_blocks}")
-
-    def blocks(self) -> BlockSizes:
-        """Sizes of the transformer's blocks."""
-        return BlockSizes(
-            channels=self.model_channels,
-            condition_channels=self.cond_channels,
-            heads=self.num_heads or self.model_channels // self.num_head_channels,
-            mlp_ratio=self.mlp_ratio,
-            qk_norm=self.qk_rms_norm,
-            qk_norm_cross=self.qk_rms_norm_cross,
-        )
 
 
 class ResidualBlock(nn.Module):

@@ -13,50 +13,19 @@ from torch.nn.functional import layer_norm
 
 from .attention import Memory
 from .embedding import TimestepEmbedder, position_embedding
-from .transformer import BlockSizes, ModulatedBlocks, spread
+from .transformer import FlowConfig, ModulatedBlocks, spread
 
 
 @dataclass(frozen=True, kw_only=True)
-class StructureFlowConfig:
+class StructureFlowConfig(FlowConfig):
     """Arguments as in a checkpoint's json."""
 
-    resolution: int
-    in_channels: int
-    out_channels: int
-    model_channels: int
-    cond_channels: int
-    num_blocks: int
-    num_heads: int | None = None
-    num_head_channels: int = 64
-    mlp_ratio: float = 4
-    patch_size: int = 2
-    pe_mode: str = "ape"
-    qk_rms_norm: bool = False
-    qk_rms_norm_cross: bool = False
-    share_mod: bool = False
-    use_fp16: bool = False
-    use_checkpoint: bool = False
-
     def __post_init__(self) -> None:
-        if self.pe_mode != "ape":
-            raise ValueError(f"pe_mode '{self.pe_mode}' is not known: only 'ape' is")
-        if self.share_mod:
-            raise ValueError("share_mod true is not known: only models without it are")
+        super().__post_init__()
         if self.resolution % self.patch_size:
             raise ValueError(
                 f"patch_size {self.patch_size} does not divide resolution {self.resolution}"
             )
-
-    def blocks(self) -> BlockSizes:
-        """Sizes of the transformer's blocks."""
-        return BlockSizes(
-            channels=self.model_channels,
-            condition_channels=self.cond_channels,
-            heads=self.num_heads or self.model_channels // self.num_head_channels,
-            mlp_ratio=self.mlp_ratio,
-            qk_norm=self.qk_rms_norm,
-            qk_norm_cross=self.qk_rms_norm_cross,
-        )
 
 
 class StructureFlow(nn.Module):

@@ -32,6 +32,47 @@ class BlockSizes:
     qk_norm_cross: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class FlowConfig:
+    """Arguments that both flow networks have, as in a checkpoint's json."""
+
+    resolution: int
+    in_channels: int
+    out_channels: int
+    model_channels: int
+    cond_channels: int
+    num_blocks: int
+    num_heads: int | None = None
+    num_head_channels: int = 64
+    mlp_ratio: float = 4
+    patch_size: int = 2
+    pe_mode: str = "ape"
+    qk_rms_norm: bool = False
+    qk_rms_norm_cross: bool = False
+    share_mod: bool = False
+    use_fp16: bool = False
+    use_checkpoint: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ("pe_mode", self.pe_mode, "ape"),
+            ("share_mod", self.share_mod, False),
+        ):
+            if value != known:
+                raise ValueError(f"{name} {value!r} is not known: only {known!r} is")
+
+    def blocks(self) -> BlockSizes:
+        """Sizes of the transformer's blocks."""
+        return BlockSizes(
+            channels=self.model_channels,
+            condition_channels=self.cond_channels,
+            heads=self.num_heads or self.model_channels // self.num_head_channels,
+            mlp_ratio=self.mlp_ratio,
+            qk_norm=self.qk_rms_norm,
+            qk_norm_cross=self.qk_rms_norm_cross,
+        )
+
+
 class FloatLayerNorm(nn.LayerNorm):
     """Layer norm with gain and bias that computes in float32 and answers in its input's dtype."""
 

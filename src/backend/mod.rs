@@ -7,6 +7,7 @@
 
 mod choice;
 mod inflate;
+mod interpreter;
 mod pool;
 mod prompt;
 #[cfg(feature = "server")]
@@ -15,6 +16,7 @@ mod watch;
 
 pub use choice::{BACKEND_VARIABLE, BackendChoice, Backends};
 pub use inflate::{CutOutError, Inflate};
+pub use interpreter::{Interpreter, InterpreterError, InterpreterOrigin, PYTHON_VARIABLE};
 pub use pool::BackendPool;
 pub use prompt::Prompt;
 #[cfg(feature = "server")]

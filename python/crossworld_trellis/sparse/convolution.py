@@ -22,7 +22,7 @@ BUFFER_BYTES = 256 << 20
 _TAPS = 27
 
 
-class _Kernel(nn.Module):
+class Kernel(nn.Module):
     """The parameters of a convolution: weight [out, size, size, size, in] and bias [out]."""
 
     def __init__(self, inputs: int, outputs: int, size: int, *, dtype: torch.dtype) -> None:
@@ -39,7 +39,7 @@ class SubmanifoldConv3d(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, *, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
-        self.conv = _Kernel(inputs, outputs, 3, dtype=dtype)
+        self.conv = Kernel(inputs, outputs, 3, dtype=dtype)
 
     def forward(self, feats: Tensor, grid: VoxelGrid) -> Tensor:
         """[N,in]→[N,out]"""
@@ -49,7 +49,7 @@ class SubmanifoldConv3d(nn.Module):
             return self._multiply_then_gather(feats, grid.neighbours)
         weight = self.conv.weight.flatten(1)  # [out,27*in]
         result = feats.new_empty(len(grid), outputs)
-        self._gather_then_multiply(Rows(feats), grid.neighbours, weight, into=result)
+        gather_then_multiply(Rows(feats), grid.neighbours, weight, self.conv.bias, into=result)
         return result
 
     def forward_unpooled(self, feats: Tensor, grid: VoxelGrid) -> Tensor:
@@ -75,7 +75,7 @@ class SubmanifoldConv3d(nn.Module):
             ]
             neighbours = grid.neighbours[:, torch.tensor(seen, device=feats.device)]  # [N,8]
             weight = self._summed_weight(corner)
-            self._gather_then_multiply(rows, neighbours, weight, into=result[:, child])
+            gather_then_multiply(rows, neighbours, weight, self.conv.bias, into=result[:, child])
         return result.flatten(0, 1)
 
     def _summed_weight(self, corner: tuple[int, ...]) -> Tensor:
@@ -87,32 +87,33 @@ class SubmanifoldConv3d(nn.Module):
             weight = torch.stack(pair, axis)
         return weight.flatten(1).to(self.conv.weight.dtype)
 
-    def _gather_then_multiply(
-        self, rows: Rows, neighbours: Tensor, weight: Tensor, *, into: Tensor
-    ) -> None:
-        """The rows that `neighbours` [n,taps] lists, side by side, times `weight` [out,taps*in]."""
-        for piece in _pieces(len(neighbours), weight.shape[1] * weight.element_size()):
-            gathered = rows.take(neighbours[piece]).view(-1, weight.shape[1])  # [n,taps*in]
-            into[piece] = F.linear(gathered, weight, self.conv.bias)
-
     def _multiply_then_gather(self, feats: Tensor, neighbours: Tensor) -> Tensor:
         """`neighbours` [N,27] are rows of `feats`, or one more where there is none."""
         count, outputs, size = len(neighbours), len(self.conv.weight), feats.element_size()
         padded = with_zero_row(feats)
         weight = self.conv.weight.flatten(1, 3).permute(1, 2, 0)  # [out,27,in]→[27,in,out]
         total = self.conv.bias.float().repeat(count, 1)
-        for taps in _pieces(_TAPS, len(padded) * outputs * size):
+        for taps in pieces(_TAPS, len(padded) * outputs * size):
             some = weight[taps]
             products = Rows(torch.bmm(padded.expand(len(some), -1, -1), some).flatten(0, 1))
             first = torch.arange(len(some), device=feats.device) * len(padded)
-            for rows in _pieces(count, len(some) * outputs * size):
+            for rows in pieces(count, len(some) * outputs * size):
                 gathered = products.take(neighbours[rows, taps] + first)
                 gathered = gathered.view(-1, len(some), outputs)
                 total[rows] += gathered.sum(1, dtype=torch.float32)  # [n,taps,out]→[n,out]
         return total.to(feats.dtype)
 
 
-def _pieces(count: int, bytes_each: int) -> list[slice]:
+def gather_then_multiply(
+    rows: Rows, neighbours: Tensor, weight: Tensor, bias: Tensor, *, into: Tensor
+) -> None:
+    """The rows that `neighbours` [n,taps] lists, side by side, times `weight` [out,taps*in]."""
+    for piece in pieces(len(neighbours), weight.shape[1] * weight.element_size()):
+        gathered = rows.take(neighbours[piece]).view(-1, weight.shape[1])  # [n,taps*in]
+        into[piece] = F.linear(gathered, weight, bias)
+
+
+def pieces(count: int, bytes_each: int) -> list[slice]:
     """0 to `count` in slices of at most `BUFFER_BYTES`."""
     step = max(1, BUFFER_BYTES // bytes_each)
     return [slice(start, start + step) for start in range(0, count, step)]
@@ -127,7 +128,7 @@ class PointwiseConv3d(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, *, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
-        self.conv = _Kernel(inputs, outputs, 1, dtype=dtype)
+        self.conv = Kernel(inputs, outputs, 1, dtype=dtype)
 
     def forward(self, feats: Tensor) -> Tensor:
         """[N,in]→[N,out]"""

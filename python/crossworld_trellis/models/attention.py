@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention
 
+from .rotary import Rotation, rotate
+
 # Keeps the norm of a zero vector from dividing by zero, and changes no other.
 _NORM_EPS = 1e-24
 
@@ -60,11 +62,14 @@ class SelfAttention(nn.Module):
         self.q_rms_norm, self.k_rms_norm = _norms(channels, heads, norm=norm)
         self.to_out = nn.Linear(channels, channels, dtype=dtype)
 
-    def forward(self, x: Tensor, items: Sequence[int]) -> Tensor:
-        """[G,M,C]→[G,M,C]."""
+    def forward(self, x: Tensor, items: Sequence[int], rotation: Rotation | None = None) -> Tensor:
+        """[G,M,C]→[G,M,C]; a rotation tells queries and keys where each token lies."""
         qkv = self.to_qkv(x).unflatten(-1, (3, self.heads, -1))  # [G,M,3C]→[G,M,3,H,d]
         query, key, value = qkv.unbind(2)
-        return self.to_out(attend(self.q_rms_norm(query), self.k_rms_norm(key), value, items))
+        query, key = self.q_rms_norm(query), self.k_rms_norm(key)
+        if rotation is not None:
+            query, key = rotate(query, rotation), rotate(key, rotation)
+        return self.to_out(attend(query, key, value, items))
 
 
 class CrossAttention(nn.Module):

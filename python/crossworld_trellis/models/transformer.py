@@ -8,13 +8,14 @@ branches of guidance run as one batch, and split only where they first differ.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
 from .attention import CrossAttention, Memory, SelfAttention
+from .rotary import Rotation
 
 BLOCK_EPS = 1e-6
 """Of the layer norms inside blocks; those before an output layer have 1e-5."""
@@ -96,10 +97,11 @@ class FeedForward(nn.Module):
         return self.mlp(x)
 
 
-class ModulatedBlock(nn.Module):
+class Block(nn.Module):
     """Self-attention, cross-attention, feed-forward; the time shifts, scales and gates two of them.
 
-    A modulation is [6,R,C]: R is 1 where all tokens share a time, else the number of tokens.
+    A modulation is [6,R,C]: R is 1 where all tokens share a time, else the number of tokens. How it
+    follows from the time is for the subclasses to say.
     """
 
     def __init__(self, sizes: BlockSizes, *, dtype: torch.dtype) -> None:
@@ -111,16 +113,17 @@ class ModulatedBlock(nn.Module):
             width, sizes.condition_channels, heads, norm=sizes.qk_norm_cross, dtype=dtype
         )
         self.mlp = FeedForward(width, int(width * sizes.mlp_ratio), dtype=dtype)
-        self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width, dtype=dtype))
 
-    def modulation(self, times: Tensor) -> Tensor:
-        """Shift, scale, gate of the attention, then of the feed-forward: [S,C]→[S,6,1,C]."""
-        return self.adaLN_modulation(times).unflatten(1, (6, 1, -1))
-
-    def mix(self, x: Tensor, modulation: Tensor, items: Sequence[int]) -> Tensor:
+    def mix(
+        self,
+        x: Tensor,
+        modulation: Tensor,
+        items: Sequence[int],
+        rotation: Rotation | None = None,
+    ) -> Tensor:
         """The half before the picture: self-attention, [G,M,C]→[G,M,C]."""
         shift, scale, gate, *_ = modulation
-        return x + gate * self.self_attn(modulate(x, shift, scale), items)
+        return x + gate * self.self_attn(modulate(x, shift, scale), items, rotation)
 
     def inform(self, x: Tensor, modulation: Tensor, memory: Memory, items: Sequence[int]) -> Tensor:
         """The half from the picture on: [G,M,C]→[G,M,C].
@@ -134,18 +137,27 @@ class ModulatedBlock(nn.Module):
         return x + gate * self.mlp(modulate(x, shift, scale))
 
 
-class ModulatedBlocks(nn.ModuleList):
+class ModulatedBlock(Block):
+    """A block with a layer of its own that makes its modulation of the time."""
+
+    def __init__(self, sizes: BlockSizes, *, dtype: torch.dtype) -> None:
+        super().__init__(sizes, dtype=dtype)
+        width = sizes.channels
+        self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width, dtype=dtype))
+
+    def modulation(self, times: Tensor) -> Tensor:
+        """Shift, scale, gate of the attention, then of the feed-forward: [S,C]→[S,6,1,C]."""
+        return self.adaLN_modulation(times).unflatten(1, (6, 1, -1))
+
+
+AnyBlock = TypeVar("AnyBlock", bound=Block)
+
+
+class Blocks(nn.ModuleList, Generic[AnyBlock]):
     """A network's blocks in order."""
 
-    def __init__(self, count: int, sizes: BlockSizes, *, dtype: torch.dtype) -> None:
-        super().__init__(ModulatedBlock(sizes, dtype=dtype) for _ in range(count))
-
-    def __iter__(self) -> Iterator[ModulatedBlock]:
-        return cast(Iterator[ModulatedBlock], super().__iter__())
-
-    def modulations(self, times: Tensor) -> list[Tensor]:
-        """Of every block at every time: [S,C] embedded times → list of [S,6,1,C]."""
-        return [block.modulation(times) for block in self]
+    def __iter__(self) -> Iterator[AnyBlock]:
+        return cast(Iterator[AnyBlock], super().__iter__())
 
     def memories(self, condition: Tensor) -> list[Memory]:
         """Of every block: pictures' tokens [K,B,L,condition channels] → list."""
@@ -159,6 +171,7 @@ class ModulatedBlocks(nn.ModuleList):
         items: Sequence[int],
         *,
         guided: bool,
+        rotation: Rotation | None = None,
     ) -> Tensor:
         """[1,M,C] tokens →[K,M,C], one branch for each of K pictures, and one more if `guided`.
 
@@ -166,12 +179,23 @@ class ModulatedBlocks(nn.ModuleList):
         """
         steps = zip(self, modulations, memories, strict=True)
         for index, (block, modulation, memory) in enumerate(steps):
-            x = block.mix(x, modulation, items)
+            x = block.mix(x, modulation, items, rotation)
             if index == 0:
                 # Up to here all branches are the same.
                 x = x.expand(len(memory.keys) + guided, -1, -1)
             x = block.inform(x, modulation, memory, items)
         return x
+
+
+class ModulatedBlocks(Blocks[ModulatedBlock]):
+    """Blocks that each make their modulation."""
+
+    def __init__(self, count: int, sizes: BlockSizes, *, dtype: torch.dtype) -> None:
+        super().__init__(ModulatedBlock(sizes, dtype=dtype) for _ in range(count))
+
+    def modulations(self, times: Tensor) -> list[Tensor]:
+        """Of every block at every time: [S,C] embedded times → list of [S,6,1,C]."""
+        return [block.modulation(times) for block in self]
 
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:

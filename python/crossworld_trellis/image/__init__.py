@@ -12,6 +12,7 @@ from .opening import (
     open_picture,
 )
 from .preprocessing import SIDE, preprocess, squeeze, stack
+from .tight_crop import crop_tightly, resized
 
 __all__ = [
     "MAX_PIXELS",
@@ -20,9 +21,11 @@ __all__ = [
     "CutOut",
     "PictureError",
     "Source",
+    "crop_tightly",
     "open_picture",
     "preprocess",
     "rembg_cut_out",
+    "resized",
     "squeeze",
     "stack",
 ]

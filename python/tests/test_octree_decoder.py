@@ -8,6 +8,8 @@ from golden_data import cosine
 from golden_trellis2 import GOLDEN, assert_golden, load
 from torch import Tensor, nn
 
+from crossworld_trellis.checkpoint import CheckpointError
+from crossworld_trellis.checkpoint.arguments import to_config
 from crossworld_trellis.models.octree_decoder import (
     ConvNeXtBlock,
     Octree,
@@ -25,11 +27,8 @@ OPS = "sparse_ops"
 
 
 def config(role: str, **change: Any) -> Any:
-    arguments = {**GOLDEN.model_args(role), **change}
-    arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()}
-    arguments.pop("block_args")
     kind = ShapeDecoderConfig if role == "shape_slat_decoder" else TextureDecoderConfig
-    return kind(**arguments)
+    return to_config(kind, {**GOLDEN.model_args(role), **change}, where=role)
 
 
 def shape_decoder(dtype: torch.dtype = torch.float32) -> ShapeDecoder:
@@ -177,5 +176,5 @@ def test_half_precision_stays_near_single(octree: Octree) -> None:
 def test_networks_that_we_cannot_build_are_refused_by_name(
     role: str, change: dict[str, Any], names: str
 ) -> None:
-    with pytest.raises(ValueError, match=names):
+    with pytest.raises(CheckpointError, match=names):
         config(role, **change)

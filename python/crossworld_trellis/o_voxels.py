@@ -66,14 +66,11 @@ def pooled(
     cells = _coarser(coords, grid=grid, resolution=resolution)
     values = host_array(materials).astype(np.float64).clip(0, 1)
     assert values.shape == (len(cells), MATERIAL_CHANNELS)
-    keys = (cells[:, 0] * resolution + cells[:, 1]) * resolution + cells[:, 2]
-    order = np.argsort(keys, kind="stable")
-    cells, values, keys = cells[order], values[order], keys[order]
-    if not len(keys):
+    order, first = _groups(cells, resolution)
+    if not len(cells):
         return cells, values
-    first = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
-    counts = np.diff(first, append=len(keys))
-    return cells[first], np.add.reduceat(values, first) / counts[:, None]
+    counts = np.diff(first, append=len(cells))
+    return cells[order[first]], np.add.reduceat(values[order], first) / counts[:, None]
 
 
 def level_for(resolution: int, *, finest: int) -> int:
@@ -95,8 +92,8 @@ def occupancy(octree: Octree, *, finest: int, resolution: int) -> SparseVoxels:
     if level >= len(octree.levels):
         raise VoxelizeError(f"the octree ends before {grid}^3 cells: grow {level} levels of it")
     cells = _coarser(octree.levels[level].positions, grid=grid, resolution=resolution)
-    distinct = torch.from_numpy(np.unique(cells, axis=0))
-    return occupancy_preview(distinct, resolution=resolution)
+    order, first = _groups(cells, resolution)
+    return occupancy_preview(torch.tensor(cells[order[first]]), resolution=resolution)
 
 
 def _coarser(coords: Tensor, *, grid: int, resolution: int) -> NDArray[np.int64]:
@@ -108,3 +105,15 @@ def _coarser(coords: Tensor, *, grid: int, resolution: int) -> NDArray[np.int64]
     voxels: NDArray[Any] = host_array(coords).astype(np.int64)
     # In integers, so that a resolution that does not divide the grid's is exact too.
     return (2 * voxels + 1) * resolution // (2 * grid)
+
+
+def _groups(
+    cells: NDArray[np.int64], resolution: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """An order of cells [N,3] in which equal ones are neighbours, and where each cell begins."""
+    keys = (cells[:, 0] * resolution + cells[:, 1]) * resolution + cells[:, 2]
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    begins = np.ones(len(keys), bool)
+    begins[1:] = ordered[1:] != ordered[:-1]
+    return order, np.flatnonzero(begins)

@@ -1,6 +1,6 @@
 """From Gaussians or cubes to `SparseVoxels`: which cells are solid and what colour each has.
 
-The one place that converts voxel axes (`y_up`): cell (x, y, z) of TRELLIS's grid (z up) becomes (x, z,
+The one place that converts voxel axes: cell (x, y, z) of TRELLIS's grid (z up) becomes (x, z,
 R-1-y) (y up, front at +z). Colours are averaged as displayed (sRGB-like): so the networks learned
 them, and so renderers blend Gaussians. Alpha is always 255.
 

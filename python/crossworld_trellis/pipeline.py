@@ -194,8 +194,9 @@ class Trellis:
         """Makes an object of each request, all of them together; settings as in `generate`.
 
         The result of a request is what it would be alone, up to rounding, which in half precision
-        decides about a few cells. The requests need equally many pictures. What ends one of them alone comes back in its place: `PictureError`,
-        `EmptyResultError`, `VoxelizeError` or `Cancelled`. The work stops once all have ended.
+        decides about a few cells. The requests need equally many pictures. What ends one of them
+        alone comes back in its place: `PictureError`, `EmptyResultError`, `VoxelizeError` or
+        `Cancelled`. The work stops once all have ended.
 
         Raises `SettingsError`, `CheckpointError` and `DeviceMemoryError`, which concern all.
         """

@@ -112,7 +112,7 @@ def test_features_on_the_way_are_those_of_the_original(octree: Octree) -> None:
     name, network = "shape_decoder", shape_decoder()
     x = network._begin(load(name)["feats"])
     for level, (grid, children) in enumerate(zip(octree.levels[:-1], octree.children, strict=True)):
-        x = network._up_block(level)(network._refine(x, grid, level), grid, children)
+        x = network.up_block(level)(network._refine(x, grid, level), grid, children)
         assert_golden(x[:64], name, f"h_{level + 1}")
     assert_golden(network._end(x), name, "raw")
 
@@ -148,8 +148,8 @@ def test_stopping_early_gives_the_same_voxels_without_the_finer_ones(
 
 def test_an_item_that_loses_all_its_voxels_leaves_none_behind() -> None:
     golden, network = load("shape_decoder"), shape_decoder()
-    network._up_block(1).to_subdiv.weight.data.zero_()
-    network._up_block(1).to_subdiv.bias.data.fill_(-1.0)
+    network.up_block(1).to_subdiv.weight.data.zero_()
+    network.up_block(1).to_subdiv.bias.data.fill_(-1.0)
     octree, surface = network(golden["feats"], VoxelGrid(golden["coords"]))
     assert [sum(grid.items) for grid in octree.levels[2:]] == [0, 0, 0]
     assert octree.levels[-1].items == (0, 0) and len(surface.dual) == 0

@@ -124,7 +124,7 @@ def test_each_type_needs_its_own_models_and_uncoloured_voxels_fewer() -> None:
         "shape_slat_flow_model_1024",
         "shape_slat_decoder",
     )
-    with pytest.raises(ValueError, match="unknown output 'mesh': use one of voxels, o_voxels"):
+    with pytest.raises(ValueError, match="no output 'mesh': use one of voxels, o_voxels"):
         roles_for(PIPELINE_TYPES["512"], ["mesh"])
 
 

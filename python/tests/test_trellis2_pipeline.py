@@ -203,7 +203,7 @@ def test_a_preprocessed_picture_is_taken_as_it_is(trellis: Trellis2, golden: Sam
         ({"cfg": math.nan}, "guidance_strength must be 0 to 100, got nan"),
         ({"samples": 65}, "samples must be 1 to 64, got 65"),
         ({"seed": -1}, "seed must be 0 to"),
-        ({"formats": ("mesh",)}, "unknown output 'mesh': use one of voxels, o_voxels, occupancy"),
+        ({"formats": ("mesh",)}, "no output 'mesh': use one of voxels, o_voxels, occupancy"),
         ({"formats": ()}, "no output is asked for"),
         ({"formats": "voxels"}, r"\('voxels',\)"),
         ({"resolution": 48}, "one of 32, 64, 128, 256, 512, 1024, got 48"),

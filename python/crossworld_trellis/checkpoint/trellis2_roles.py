@@ -96,7 +96,8 @@ def roles_for(kind: PipelineType, outputs: Iterable[str]) -> tuple[str, ...]:
     colored = False
     for output in outputs:
         if output not in OUTPUTS_2:
-            raise ValueError(f"unknown output '{output:.40}': use one of {', '.join(OUTPUTS_2)}")
+            known = ", ".join(OUTPUTS_2)
+            raise ValueError(f"TRELLIS.2 has no output '{output:.40}': use one of {known}")
         colored |= OUTPUTS_2[output]
     shape = (*map(shape_flow, kind.passes), SHAPE_DECODER)
     texture = (texture_flow(kind.texture_pass), TEXTURE_DECODER) if colored else ()

@@ -11,7 +11,7 @@ from .opening import (
     Source,
     open_picture,
 )
-from .preprocessing import SIDE, preprocess, squeeze, stack
+from .preprocessing import SIDE, cut_from_background, preprocess, squeeze, stack
 from .tight_crop import crop_tightly, resized
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "PictureError",
     "Source",
     "crop_tightly",
+    "cut_from_background",
     "open_picture",
     "preprocess",
     "rembg_cut_out",

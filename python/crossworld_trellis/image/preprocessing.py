@@ -33,15 +33,22 @@ def preprocess(picture: Source, *, cut_out: CutOut | None = None) -> Image.Image
     A picture with some transparency shows its object by it. From any other `cut_out` removes the
     background. Raises `PictureError`.
     """
-    picture = open_picture(picture)
-    if not shows_its_object(picture):
-        picture = without_background(picture, cut_out)
+    picture = cut_from_background(picture, cut_out=cut_out)
     crop = square_around(picture, *object_square(picture, margin=_MARGIN))
     # Pillow resizes RGBA with the colours multiplied by alpha, so hidden colours do not bleed in.
     crop = crop.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     pixels = np.asarray(crop).astype(np.float32) / 255  # [518,518,4]
     colors = pixels[:, :, :3] * pixels[:, :, 3:]
     return Image.fromarray((colors * 255).astype(np.uint8))  # truncates
+
+
+def cut_from_background(picture: Source, *, cut_out: CutOut | None = None) -> Image.Image:
+    """A picture as `RGBA`: with its own transparency, or that which `cut_out` gives it.
+
+    Raises `PictureError`.
+    """
+    picture = open_picture(picture)
+    return picture if shows_its_object(picture) else without_background(picture, cut_out)
 
 
 def squeeze(picture: Source) -> Image.Image:

@@ -8,14 +8,8 @@ import numpy as np
 from PIL import Image
 
 from .cut_out import CutOut
-from .opening import Source, open_picture
-from .preprocessing import (
-    object_square,
-    shows_its_object,
-    shrink,
-    square_around,
-    without_background,
-)
+from .opening import Source
+from .preprocessing import cut_from_background, object_square, shrink, square_around
 
 
 def crop_tightly(picture: Source, *, cut_out: CutOut | None = None) -> Image.Image:
@@ -24,9 +18,7 @@ def crop_tightly(picture: Source, *, cut_out: CutOut | None = None) -> Image.Ima
     Pictures are first reduced to 1024 pixels a side. A picture with some transparency shows its
     object by it. From any other `cut_out` removes the background. Raises `PictureError`.
     """
-    picture = open_picture(picture)
-    shows = shows_its_object(picture)
-    picture = shrink(picture) if shows else without_background(picture, cut_out)
+    picture = shrink(cut_from_background(picture, cut_out=cut_out))
     crop = square_around(picture, *object_square(picture, margin=1))
     pixels = np.asarray(crop).astype(np.float32) / 255  # [S,S,4]
     colors = pixels[:, :, :3] * pixels[:, :, 3:]

@@ -206,7 +206,8 @@ class OctreeDecoder(nn.Module):
             x = block(x, grid)
         return x
 
-    def _up_block(self, level: int) -> UpBlock:
+    def up_block(self, level: int) -> UpBlock:
+        """What splits the voxels of one level."""
         return cast(UpBlock, cast(nn.ModuleList, self.blocks[level])[-1])
 
     def _end(self, x: Tensor) -> Tensor:
@@ -228,7 +229,7 @@ class ShapeDecoder(OctreeDecoder):
     def forward(self, slat: Tensor, grid: VoxelGrid) -> tuple[Octree, Surface]:
         """Latents [N,C] of a grid → voxels of all levels and the surface in the last."""
         x, octree = self._grow(slat, grid, LEVELS)
-        x = self._up_block(LEVELS - 1)(x, octree.levels[-2], octree.children[-1])
+        x = self.up_block(LEVELS - 1)(x, octree.levels[-2], octree.children[-1])
         return octree, self.surface(self._end(self._refine(x, octree.levels[-1], LEVELS)))
 
     def occupancy(self, slat: Tensor, grid: VoxelGrid, *, level: int = LEVELS) -> Octree:
@@ -250,10 +251,10 @@ class ShapeDecoder(OctreeDecoder):
         grown, logits = list[Children](), list[Tensor]()
         for level in range(depth):
             if level:
-                x = self._up_block(level - 1)(x, grid, grown[-1])
+                x = self.up_block(level - 1)(x, grid, grown[-1])
                 grid = grown[-1].grid
             x = self._refine(x, grid, level)
-            logits.append(self._up_block(level).to_subdiv(x))
+            logits.append(self.up_block(level).to_subdiv(x))
             grown.append(split(grid, logits[-1] > 0))
         return x, Octree(root, tuple(grown), tuple(logits))
 
@@ -274,5 +275,5 @@ class TextureDecoder(OctreeDecoder):
         for level, (grid, children) in enumerate(
             zip(octree.levels[:-1], octree.children, strict=True)
         ):
-            x = self._up_block(level)(self._refine(x, grid, level), grid, children)
+            x = self.up_block(level)(self._refine(x, grid, level), grid, children)
         return self._end(self._refine(x, octree.levels[-1], LEVELS)) * 0.5 + 0.5

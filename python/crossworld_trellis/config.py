@@ -82,6 +82,8 @@ def needless_variables(variables: Mapping[str, str] | None = None) -> list[str]:
     """
     variables = os.environ if variables is None else variables
     lines = [f"{name}: {reason}" for name, reason in _NEEDLESS.items() if name in variables]
+    if variables.get(WORKERS_VARIABLE, "1") not in ("", "1"):
+        lines.append(f"{WORKERS_VARIABLE}: one worker makes several objects together")
     lines += [f"{name}: xformers is not used" for name in variables if name.startswith("XFORMERS")]
     folders = variables.get("PYTHONPATH", "").split(os.pathsep)
     if any(os.path.basename(folder.rstrip("/\\")).upper() == "TRELLIS" for folder in folders):

@@ -74,6 +74,14 @@ class GuidanceSettings:
         return SamplerSettings(steps=self.steps, rescale_t=self.rescale_t, sigma_min=self.sigma_min)
 
 
+@dataclass(frozen=True)
+class Rows:
+    """How many rows of a state each item has, for the host and for the device."""
+
+    items: Sequence[int]
+    lengths: Tensor
+
+
 def sample(
     field: VelocityField,
     noise: Tensor,
@@ -87,12 +95,14 @@ def sample(
     `on_step` may raise to stop the run.
     """
     state = noise
+    # Made once: a copy to the device would be waited for in every step.
+    rows = Rows(items, torch.tensor(items, device=noise.device))
     for index, (time, following) in enumerate(itertools.pairwise(settings.times())):
         guided = settings.is_guided(time)
         velocities = field(state, index, pictures=slice(1), guided=guided).float()
         velocity = velocities[0]
         if guided:
-            velocity = _guide(state, velocities, settings, time, items)
+            velocity = _guide(state, velocities, settings, time, rows)
         before, state = state, state - (time - following) * velocity
         on_step(
             Step(
@@ -106,7 +116,7 @@ def sample(
 
 
 def _guide(
-    state: Tensor, velocities: Tensor, settings: GuidanceSettings, time: float, items: Sequence[int]
+    state: Tensor, velocities: Tensor, settings: GuidanceSettings, time: float, rows: Rows
 ) -> Tensor:
     """[2,N,C] with and without the picture →[N,C]."""
     seeing, blind = velocities
@@ -119,17 +129,15 @@ def _guide(
         return velocity
     sigma = settings.sigma_min
     clean = _clean(state, velocity, time, sigma)
-    wanted, found = (_deviation(x, items) for x in (_clean(state, seeing, time, sigma), clean))
+    wanted, found = (_deviation(x, rows) for x in (_clean(state, seeing, time, sigma), clean))
     factor = rescale * (wanted / found) + (1.0 - rescale)
     return velocity + (1.0 - factor) * clean / (sigma + (1.0 - sigma) * time)
 
 
-def _deviation(x: Tensor, items: Sequence[int]) -> Tensor:
+def _deviation(x: Tensor, rows: Rows) -> Tensor:
     """[N,1] the standard deviation of each row's item, over all its cells and channels."""
-    parts = torch.split(x, list(items))
-    lengths = torch.tensor(items, device=x.device)
-    deviations = torch.stack([part.std() for part in parts])
-    return deviations.repeat_interleave(lengths, output_size=len(x))[:, None]
+    deviations = torch.stack([part.std() for part in torch.split(x, list(rows.items))])
+    return deviations.repeat_interleave(rows.lengths, output_size=len(x))[:, None]
 
 
 def _clean(state: Tensor, velocity: Tensor, time: float, sigma_min: float) -> Tensor:

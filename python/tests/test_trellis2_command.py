@@ -131,3 +131,13 @@ def test_the_same_seed_gives_the_same_tiny_checkpoint(tiny: Path, tmp_path: Path
     names = [path.relative_to(tiny) for path in tiny.rglob("*") if path.is_file()]
     assert len(names) == 19
     assert all((tiny / name).read_bytes() == (again / name).read_bytes() for name in names)
+
+
+def test_verify_and_fetch_know_the_models_of_this_generation(capsys: Output) -> None:
+    where = ["--model", str(MODEL), "--image-encoder", str(IMAGE_ENCODER)]
+    assert main(["fetch", *where]) == 0
+    assert "everything is on this machine: model@" in capsys.readouterr().out
+    assert main(["verify", *where, "--device", "cpu"]) == 0
+    out = capsys.readouterr().out
+    assert "shape_slat_decoder: whole, " in out and "tex_slat_flow_model_1024: whole, " in out
+    assert "image_cond_model: whole, width 48" in out

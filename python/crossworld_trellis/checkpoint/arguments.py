@@ -2,9 +2,9 @@
 
 A config dataclass is filled by its fields: their names are the JSON's keys (or the entry `json` of
 a field's metadata, where a key is no name in Python), their types are checked (whole numbers are at
-least 1, or what the entry `least` says), and a key that no
-field has is an error, because ignoring an argument would run another network. Nothing is evaluated:
-numbers, texts, lists and objects are all there can be.
+least 1, or what the entry `least` says), and a key that no field has is an error, because ignoring
+an argument would run another network. Nothing is evaluated: numbers, texts, lists and objects are
+all there can be.
 """
 
 import dataclasses

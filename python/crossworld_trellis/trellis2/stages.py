@@ -135,26 +135,44 @@ def find_shape(
     """The latents of the shape: of the solid cells, then of finer ones where the type says so."""
     normal = shelf.checkpoint.description.shape_latents
     resolution, reduced = LATENT_SCALE * plan.kind.structure_grid, None
-    state = latents = torch.empty(0)
-    for index, side in enumerate(plan.kind.passes):
-        if index:
-            resolution, grid = _refined(shelf, plan, latents, grid)
-            if resolution != plan.kind.resolution:
-                reduced = (
-                    f"voxels per axis are at most {resolution} instead of {plan.kind.resolution}: "
-                    f"that would take {plan.max_tokens} latent voxels or more"
-                )
-        flow: RotaryFlow = shelf.model(shape_flow(side))
-        given = None
-        if plan.noise is not None:
-            given = plan.noise.shapes[index]
-        noise = noise_for(given, (len(grid), flow.config.out_channels), random, f"shapes[{index}]")
-        field = flow.field(conditions[side], network_times(plan.shape, shelf.device), grid)
-        state = sample(field, noise.to(shelf.device), plan.shape, grid.items, on_step=on_step)
-        latents = denormalised(state, normal)
-        del flow, field
-        shelf.tidy()
-    return Shape(grid=grid, state=state, latents=latents, resolution=resolution, reduced=reduced)
+    first, *finer = plan.kind.passes
+    state = _shape_pass(shelf, plan, conditions[first], grid, random, 0, on_step=on_step)
+    for index, side in enumerate(finer, start=1):
+        resolution, grid = _refined(shelf, plan, denormalised(state, normal), grid)
+        if resolution != plan.kind.resolution:
+            reduced = (
+                f"voxels per axis are at most {resolution} instead of {plan.kind.resolution}: "
+                f"that would take {plan.max_tokens} latent voxels or more"
+            )
+        state = _shape_pass(shelf, plan, conditions[side], grid, random, index, on_step=on_step)
+    return Shape(
+        grid=grid,
+        state=state,
+        latents=denormalised(state, normal),
+        resolution=resolution,
+        reduced=reduced,
+    )
+
+
+def _shape_pass(
+    shelf: Shelf2,
+    plan: Plan2,
+    condition: Tensor,
+    grid: VoxelGrid,
+    random: torch.Generator,
+    index: int,
+    *,
+    on_step: OnStep,
+) -> Tensor:
+    """[N,C] normalised latents of the shape, from one of the type's passes."""
+    flow: RotaryFlow = shelf.model(shape_flow(plan.kind.passes[index]))
+    given = None if plan.noise is None else plan.noise.shapes[index]
+    noise = noise_for(given, (len(grid), flow.config.out_channels), random, f"shapes[{index}]")
+    field = flow.field(condition, network_times(plan.shape, shelf.device), grid)
+    state = sample(field, noise.to(shelf.device), plan.shape, grid.items, on_step=on_step)
+    del flow, field
+    shelf.tidy()
+    return state
 
 
 def find_texture(

@@ -21,7 +21,7 @@ from torch import nn
 
 from crossworld_trellis import config
 from crossworld_trellis.cascade import PIPELINE_TYPES
-from crossworld_trellis.checkpoint import Checkpoint, CheckpointError
+from crossworld_trellis.checkpoint import Checkpoint, CheckpointError, NotDownloadedError
 from crossworld_trellis.checkpoint.description import ModelDescription
 from crossworld_trellis.checkpoint.source import hub_error
 from crossworld_trellis.checkpoint.trellis2 import (
@@ -291,7 +291,11 @@ def test_the_structure_decoder_comes_from_the_repository_of_the_first_generation
     assert offline.load(role, device=CPU, dtype=torch.float32)
 
 
-def test_gated_weights_of_the_encoder_tell_how_to_get_access(folder: Path) -> None:
+def test_gated_weights_of_the_encoder_tell_how_to_get_access(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+
     from huggingface_hub.errors import GatedRepoError
 
     def download(repo: str, name: str, *, revision: str | None, offline: bool) -> Path:
@@ -302,6 +306,10 @@ def test_gated_weights_of_the_encoder_tell_how_to_get_access(folder: Path) -> No
 
     with pytest.raises(CheckpointError) as error:
         Trellis2Checkpoint.open(folder, download=download).load_image_encoder(device=CPU)
+    with pytest.raises(
+        NotDownloadedError, match=r"never downloaded.*its weights are gated: before"
+    ):
+        Trellis2Checkpoint.open(folder, offline=True).load_image_encoder(device=CPU)
     for told in (
         "accept its terms at https://huggingface.co/facebook/dinov3-vitl16-pretrain-lvd1689m",
         "log in with 'hf auth login'",

@@ -106,7 +106,8 @@ def test_a_cascade_with_too_many_latent_voxels_ends_lower_and_says_so(trellis: T
     [sample] = quick(trellis, pipeline_type="1536_cascade", max_tokens=1)
     assert sample.resolution == 1024
     assert sample.reduced == (
-        "voxels per axis are at most 1024 instead of 1536: that would take 1 latent voxels or more"
+        "the grid has 1024 cells an axis instead of 1536: a finer one would have 1 latent voxels "
+        "or more, the limit"
     )
 
 

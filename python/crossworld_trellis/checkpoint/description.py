@@ -23,7 +23,7 @@ PIPELINE_NAME_2 = "Trellis2ImageTo3DPipeline"
 
 # Pipelines that are not the one asked for, with what to say.
 _OTHER_PIPELINES = {
-    "TrellisTextTo3DPipeline": "made for texts, which this package does not run",
+    "TrellisTextTo3DPipeline": "made for texts",
     PIPELINE_NAME: "of the first generation of the model",
     PIPELINE_NAME_2: "of the second generation of the model",
 }

@@ -32,7 +32,7 @@ from .description import (
     read_sampler,
 )
 from .encoder import encoder_folder
-from .error import CheckpointError
+from .error import CheckpointError, NotDownloadedError
 from .family import Family
 from .source import Download, Source, open_source
 from .stored import StoredModels, open_files
@@ -108,13 +108,20 @@ class Trellis2Checkpoint(StoredModels):
 
         Raises `CheckpointError` when there is none, or the hub grants no access to it.
         """
-        return encoder_folder(
-            folder,
-            beside=self.source,
-            offline=self.offline,
-            download=self.download,
-            published=self.description.image_encoder,
-        )
+        published = self.description.image_encoder
+        try:
+            return encoder_folder(
+                folder,
+                beside=self.source,
+                offline=self.offline,
+                download=self.download,
+                published=published,
+            )
+        except NotDownloadedError as error:
+            raise NotDownloadedError(
+                f"{error}; its weights are gated: before a download, accept the terms at "
+                f"https://huggingface.co/{published} and log in with 'hf auth login'"
+            ) from error
 
     def load_image_encoder(
         self, *, device: torch.device, folder: str | os.PathLike[str] | None = None

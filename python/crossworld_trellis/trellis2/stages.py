@@ -141,8 +141,8 @@ def find_shape(
         resolution, grid = _refined(shelf, plan, denormalised(state, normal), grid)
         if resolution != plan.kind.resolution:
             reduced = (
-                f"voxels per axis are at most {resolution} instead of {plan.kind.resolution}: "
-                f"that would take {plan.max_tokens} latent voxels or more"
+                f"the grid has {resolution} cells an axis instead of {plan.kind.resolution}: a "
+                f"finer one would have {plan.max_tokens} latent voxels or more, the limit"
             )
         state = _shape_pass(shelf, plan, conditions[side], grid, random, index, on_step=on_step)
     return Shape(

@@ -44,15 +44,18 @@ def after_each_block(
     field = network.field(golden["cond"][None], golden["t"], grid, golden.get("concat_cond"))
     weight = network.input_layer.weight[:, : state.shape[1]]
     x = (state @ weight.T + field.constant)[None]
-    left: list[Tensor] = []
-    for block, rows, memory in zip(
-        network.blocks, network.modulations(golden["t"]), field.memories, strict=True
-    ):
-        modulation = spread(rows, grid.items)
-        x = block.mix(x, modulation, grid.items, field.rotation)
-        x = block.inform(x, modulation, memory, grid.items)
-        left.append(x[0])
-    return left
+    modulations = [spread(rows, grid.items) for rows in network.modulations(golden["t"])]
+    return [
+        network.blocks[:count](
+            x,
+            modulations[:count],
+            field.memories[:count],
+            grid.items,
+            guided=False,
+            rotation=field.rotation,
+        )[0]
+        for count in range(1, 1 + len(network.blocks))
+    ]
 
 
 @pytest.mark.parametrize("width", [32, 128])

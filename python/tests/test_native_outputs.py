@@ -61,6 +61,16 @@ def test_the_server_refuses_what_it_cannot_convert_before_any_work(output_format
     assert model.orders == []
 
 
+def test_the_description_of_the_server_lists_every_format_and_what_some_need() -> None:
+    with serving(FakeModel()) as client:
+        paths = client.get("/openapi.json").json()["paths"]
+    form = paths["/generate"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    described = form["properties"]["output_format"]
+    assert described["enum"] == ["glb", "ply", "npy", "voxels", *CONVERTED]
+    assert described["default"] == "glb"
+    assert "vox, csm and bcf where" in described["description"]
+
+
 @pytest.mark.usefixtures("absent")
 def test_generate_refuses_what_it_cannot_convert_before_the_model_is_opened(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -123,11 +123,13 @@ def test_voxels_come_back_as_they_went_in(data: bytes) -> None:
     assert native.convert(data, "voxels") == data
 
 
-@pytest.mark.parametrize("format", FORMATS)
-def test_no_voxels_at_all_can_be_converted_and_drawn(format: Any) -> None:
+def test_no_voxels_at_all_can_be_drawn_and_converted_but_to_a_mesh() -> None:
     nothing = SparseVoxels(16, np.zeros((0, 3), np.uint16), np.zeros((0, 4), np.uint8)).to_bytes()
-    assert native.convert(nothing, format)
     assert native.preview(nothing, size=16).startswith(b"\x89PNG")
+    assert native.convert(nothing, "voxels") == nothing
+    assert all(native.convert(nothing, format) for format in ("csm", "bcf", "vox"))
+    with pytest.raises(NativeError, match="the model has no voxels"):
+        native.convert(nothing, "glb")
 
 
 def test_every_kind_of_buffer_is_taken(data: bytes) -> None:

@@ -17,7 +17,7 @@ Without it this module imports as well, and its functions raise `NativeMissingEr
 """
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Literal, SupportsFloat, SupportsIndex, cast
 
@@ -135,7 +135,7 @@ def _compiled():
 
 
 @contextmanager
-def _refusals(refused: type[Exception]) -> Iterator[None]:
+def _refusals(refused: type[Exception]) -> Generator[None, None, None]:
     """Refusals of the compiled part as errors of this package."""
     try:
         yield

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import native
 from ..errors import TrellisError
+from ..export.atomic import write_atomically
 from .progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -25,8 +27,14 @@ OUTPUTS: Mapping[str, str] = {
     ".npy": "radiance_field",
     ".npz": "radiance_field",
     ".glb": "mesh",
+    ".vox": "voxels",
+    ".csm": "voxels",
+    ".bcf": "voxels",
 }
 """What a file holds, by its ending; the second generation of the model makes voxels only."""
+
+CONVERTED: Mapping[str, native.Format] = {".vox": "vox", ".csm": "csm", ".bcf": "bcf"}
+"""Formats that `native` makes of voxels, by their ending."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,6 +98,8 @@ def run(options: argparse.Namespace) -> int:
             raise TrellisError(f"there is no folder to write to: make it first ({path.parent})")
         if path.is_dir():
             raise TrellisError(f"a folder has the name of the file to write ({path})")
+        if path.suffix.lower() in CONVERTED:
+            _check_native(path)
     pictures = [_judged(picture, options.preprocess) for picture in options.pictures]
     line = ProgressLine(sys.stderr)
     try:
@@ -107,6 +117,13 @@ def _output(text: str) -> Path:
         endings = ", ".join(OUTPUTS)
         raise argparse.ArgumentTypeError(f"'{text}' should end in one of {endings}")
     return path
+
+
+def _check_native(path: Path) -> None:
+    try:
+        native.check()
+    except native.NativeMissingError as error:
+        raise TrellisError(f"{path.suffix} files cannot be written: {error} ({path})") from error
 
 
 def _judged(picture: str, preprocess: bool) -> "Image.Image":
@@ -174,7 +191,8 @@ def _write(path: Path, sample: "Sample | Sample2") -> str:
 
     output = OUTPUTS[path.suffix.lower()]
     if output == "voxels" and sample.voxels is not None:
-        sample.voxels.save(path)
+        data, format = sample.voxels.to_bytes(), CONVERTED.get(path.suffix.lower())
+        write_atomically(path, data if format is None else native.convert(data, format))
         return f"{len(sample.voxels)} voxels of a grid of {sample.voxels.resolution}^3"
     assert isinstance(sample, Sample)
     if output == "gaussians" and sample.gaussians is not None:

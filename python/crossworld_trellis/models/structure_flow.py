@@ -90,7 +90,7 @@ class StructureFlow(nn.Module):
 
 @dataclass(frozen=True)
 class StructureField:
-    """A `StructureFlow` bound to pictures and times: a `sampler.VelocityField`."""
+    """A `StructureFlow` bound to pictures and times: a `graphs.StepField`."""
 
     flow: StructureFlow
     modulations: list[tuple[Tensor, ...]]
@@ -99,8 +99,18 @@ class StructureField:
 
     def __call__(self, state: Tensor, step: int, *, pictures: slice, guided: bool) -> Tensor:
         """Velocities of a state [B,C,R,R,R] →[branches,B,C,R,R,R]."""
+        return self.velocities(state, self.of_step(step), pictures=pictures, guided=guided)
+
+    def of_step(self, step: int) -> list[Tensor]:
+        """The modulations."""
+        return list(self.modulations[step])
+
+    def velocities(
+        self, state: Tensor, of_step: list[Tensor], *, pictures: slice, guided: bool
+    ) -> Tensor:
+        """As the call."""
         memories = [memory.of(pictures) for memory in self.memories]
-        return self.flow.velocities(state, self.modulations[step], memories, guided=guided)
+        return self.flow.velocities(state, of_step, memories, guided=guided)
 
 
 def patchify(x: Tensor, patch: int) -> Tensor:

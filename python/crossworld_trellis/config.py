@@ -34,6 +34,9 @@ def hub_is_offline() -> bool:
 HOST_VARIABLE = "TRELLIS_HOST"
 PORT_VARIABLE = "TRELLIS_PORT"
 TOKEN_VARIABLE = "TRELLIS_TOKEN"
+BATCH_VARIABLE = "TRELLIS_BATCH"
+DEVICE_VARIABLE = "TRELLIS_DEVICE"
+WORKERS_VARIABLE = "TRELLIS_WORKERS"
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8001
@@ -61,9 +64,22 @@ def server_token() -> str | None:
     return os.environ.get(TOKEN_VARIABLE) or None
 
 
+def server_batch() -> str | None:
+    """Most generations that the server makes together, as `TRELLIS_BATCH` says; unchecked."""
+    return os.environ.get(BATCH_VARIABLE) or None
+
+
+def device() -> str:
+    """Where the server's networks run: `TRELLIS_DEVICE`, else the best there is."""
+    return os.environ.get(DEVICE_VARIABLE) or "auto"
+
+
 def needless_variables() -> list[str]:
     """A line for each variable that is set, was needed by the original, and does nothing here."""
     lines = [f"{name}: {reason}" for name, reason in _NEEDLESS.items() if name in os.environ]
+    workers = os.environ.get(WORKERS_VARIABLE)
+    if workers and workers != "1":
+        lines.append(f"{WORKERS_VARIABLE}: one worker makes several objects together")
     lines += [f"{name}: xformers is not used" for name in os.environ if name.startswith("XFORMERS")]
     folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     if any(os.path.basename(folder.rstrip("/\\")).upper() == "TRELLIS" for folder in folders):

@@ -14,6 +14,7 @@ DEFAULT_IMAGE_ENCODER = "facebook/dinov2-with-registers-large"
 MODEL_VARIABLE = "TRELLIS_MODEL_PATH"
 IMAGE_ENCODER_VARIABLE = "TRELLIS_IMAGE_ENCODER"
 OFFLINE_VARIABLE = "HF_HUB_OFFLINE"
+FAST_VARIABLE = "TRELLIS_FAST"
 
 
 def model_source() -> str:
@@ -29,6 +30,11 @@ def image_encoder_source() -> str | None:
 def hub_is_offline() -> bool:
     """Whether `HF_HUB_OFFLINE` forbids the network; the values are those the hub's client knows."""
     return os.environ.get(OFFLINE_VARIABLE, "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def fast() -> bool:
+    """Whether GPUs may take fast kernels and CUDA graphs: not where `TRELLIS_FAST` is 0 or off."""
+    return os.environ.get(FAST_VARIABLE, "").lower() not in {"0", "off", "no", "false"}
 
 
 HOST_VARIABLE = "TRELLIS_HOST"

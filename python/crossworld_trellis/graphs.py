@@ -1,20 +1,28 @@
-"""CUDA graphs of the steps of a run: `replayed`.
+"""CUDA graphs of a sampler's steps: `Graphs`.
 
 A step launches some hundreds of kernels, each short. Recorded once, they are launched together, and
-the device never waits for the host. The first step of each kind (guided or not, which pictures)
-runs as usual: it prepares what must not be prepared while recording, and the device is still busy
-with it when the second is recorded. Graphs live as long as their field, one generation; their
-memory is used again by the next. Where recording fails, steps go on as usual, after one warning.
+the device never waits for the host. The first step of a kind ever (guided or not) runs as usual: it
+prepares what must not be prepared while recording. Where recording fails, steps go on as usual,
+after one warning. What a step computes, and how its sampler goes on, is decided elsewhere.
 """
 
 import functools
 import warnings
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from .sampler import VelocityField
+
+# Recordings of a field; more come from runs that change how many samples or pictures they have.
+_MOST = 8
+
+# Steps that the host may be ahead: enough to keep the device busy, few enough to cancel soon.
+_AHEAD = 2
 
 
 class StepField(VelocityField, Protocol):
@@ -24,6 +32,11 @@ class StepField(VelocityField, Protocol):
         """What changes from step to step; shapes stay."""
         ...
 
+    def constants(self) -> list[Tensor] | None:
+        """What else differs from the field of another run, if tensors of equal shapes are all that
+        differs."""
+        ...
+
     def velocities(
         self, state: Tensor, of_step: list[Tensor], *, pictures: slice, guided: bool
     ) -> Tensor:
@@ -31,44 +44,102 @@ class StepField(VelocityField, Protocol):
         ...
 
 
-def replayed(field: StepField, device: torch.device) -> VelocityField:
-    """The same field, with graphs where this device and this torch have them."""
-    if device.type != "cuda" or not hasattr(torch.cuda, "MemPool"):
-        return field
-    return _Replayed(field)
+class Recording(Protocol):
+    """A step that can be repeated."""
+
+    def replay(self, state: Tensor, of_step: list[Tensor]) -> Tensor:
+        """The velocities of a state, in memory that stays as it is."""
+        ...
+
+
+Recorder = Callable[[StepField, Tensor, list[Tensor], slice, bool], Recording]
+"""Records `StepField.velocities`. Raises `RuntimeError` where that fails."""
+
+
+class Graphs:
+    """The recordings of one pipeline. Those of fields that tell their constants are kept for the
+    next run, the others go with their field."""
+
+    def __init__(self, *, record: Recorder | None = None) -> None:
+        self.record = _CudaRecording if record is None else record
+        self.known: set[tuple[str, bool]] = set()
+        """Names of fields and whether guided, of steps that ran on this device before."""
+        self.broken = False
+        self._kept: dict[str, _Replayed] = {}
+
+    def replayed(self, name: str, field: StepField) -> VelocityField:
+        """The same field, with its steps recorded. Fields of one name are bound to one network."""
+        constants = field.constants()
+        kept = self._kept.get(name)
+        if kept is not None and constants is not None and kept.suits(constants):
+            kept.bind(field, constants)
+            return kept
+        fresh = _Replayed(self, name, field)
+        self._kept.pop(name, None)
+        if constants is not None:
+            self._kept[name] = fresh
+        return fresh
+
+
+def can_record(device: torch.device) -> bool:
+    """Whether steps on this device can be recorded; with ROCm nobody tried."""
+    return device.type == "cuda" and torch.version.hip is None
 
 
 class _Replayed:
-    def __init__(self, field: StepField) -> None:
+    """A field whose steps are recordings."""
+
+    def __init__(self, graphs: Graphs, name: str, field: StepField) -> None:
+        self._graphs = graphs
+        self._name = name
         self._field = field
-        self._kinds: dict[tuple[int | None, int | None, bool], _Recording | None] = {}
-        self._broken = False
+        self._steps = field
+        self._constants = field.constants()
+        self._recordings: dict[tuple[Any, ...], Recording] = {}
+
+    def suits(self, constants: list[Tensor]) -> bool:
+        """Whether the recordings can go on with other constants."""
+        return [_kind_of(each) for each in self._constants or ()] == [
+            _kind_of(each) for each in constants
+        ]
+
+    def bind(self, field: StepField, constants: list[Tensor]) -> None:
+        """Goes on as another field, whose constants these are."""
+        self._steps = field
+        for own, given in zip(self._constants or (), constants, strict=True):
+            own.copy_(given)
 
     def __call__(self, state: Tensor, step: int, *, pictures: slice, guided: bool) -> Tensor:
-        kind = (pictures.start, pictures.stop, guided)
-        if self._broken or kind not in self._kinds:
-            self._kinds[kind] = None
-            return self._field(state, step, pictures=pictures, guided=guided)
-        of_step = self._field.of_step(step)
-        recording = self._kinds[kind]
-        if recording is None:
-            try:
-                recording = _Recording(
-                    self._field, state, of_step, pictures=pictures, guided=guided
-                )
-            except RuntimeError as error:
-                self._broken = True
-                cause = str(error).strip().split("\n")[0].rstrip(".")
-                warnings.warn(
-                    f"steps run without CUDA graphs, because recording failed: {cause}",
-                    stacklevel=2,
-                )
-                return self._field(state, step, pictures=pictures, guided=guided)
-            self._kinds[kind] = recording
-        return recording.replay(state, of_step)
+        of_step = self._steps.of_step(step)
+        recording = self._recording(state, of_step, pictures, guided)
+        if recording is not None:
+            return recording.replay(state, of_step)
+        velocities = self._field.velocities(state, of_step, pictures=pictures, guided=guided)
+        self._graphs.known.add((self._name, guided))
+        return velocities
+
+    def _recording(
+        self, state: Tensor, of_step: list[Tensor], pictures: slice, guided: bool
+    ) -> Recording | None:
+        if self._graphs.broken or (self._name, guided) not in self._graphs.known:
+            return None
+        key = (*_kind_of(state), pictures.start, pictures.stop, guided)
+        if key in self._recordings:
+            return self._recordings[key]
+        while len(self._recordings) >= _MOST:
+            del self._recordings[next(iter(self._recordings))]
+        try:
+            made = self._graphs.record(self._field, state, of_step, pictures, guided)
+        except RuntimeError as error:
+            self._graphs.broken = True
+            cause = str(error).strip().split("\n")[0].rstrip(".")
+            warnings.warn(f"steps run without CUDA graphs: {cause}", stacklevel=3)
+            return None
+        self._recordings[key] = made
+        return made
 
 
-class _Recording:
+class _CudaRecording:
     """The kernels of a step, bound to tensors of its own."""
 
     def __init__(
@@ -76,36 +147,61 @@ class _Recording:
         field: StepField,
         state: Tensor,
         of_step: list[Tensor],
-        *,
         pictures: slice,
         guided: bool,
     ) -> None:
         self._state = torch.empty_like(state)
         self._of_step = [torch.empty_like(each) for each in of_step]
         self._graph = torch.cuda.CUDAGraph()
-        stream, pool = _place(state.device)
-        # Not `torch.cuda.graph`, which waits for the device and gives its cached memory back.
-        with torch.cuda.stream(stream):
-            self._graph.capture_begin(pool=pool.id, capture_error_mode="thread_local")
-            try:
-                self._out = field.velocities(
-                    self._state, self._of_step, pictures=pictures, guided=guided
-                )
-            finally:
-                self._graph.capture_end()
+        self._marks: deque[torch.cuda.Event] = deque()
+        stream, anchor = _place(state.device)
+        try:
+            # Not `torch.cuda.graph`, which waits for the device and gives its memory back.
+            with torch.cuda.stream(stream):
+                self._graph.capture_begin(pool=anchor.pool(), capture_error_mode="thread_local")
+                try:
+                    self._out = field.velocities(
+                        self._state, self._of_step, pictures=pictures, guided=guided
+                    )
+                finally:
+                    self._graph.capture_end()
+        except RuntimeError:
+            _mend_random_numbers()
+            raise
 
     def replay(self, state: Tensor, of_step: list[Tensor]) -> Tensor:
-        """The velocities of a state."""
+        if len(self._marks) >= _AHEAD:
+            self._marks.popleft().synchronize()
         for own, given in zip([self._state, *self._of_step], [state, *of_step], strict=True):
             own.copy_(given)
         self._graph.replay()
         # The next replay of any graph writes where this one did.
-        return self._out.clone()
+        out = self._out.clone()
+        mark = torch.cuda.Event(blocking=True)
+        mark.record()
+        self._marks.append(mark)
+        return out
+
+
+def _kind_of(tensor: Tensor) -> tuple[torch.Size, torch.dtype]:
+    return tensor.shape, tensor.dtype
 
 
 @functools.cache
-def _place(device: torch.device) -> tuple[torch.cuda.Stream, Any]:
-    """Where graphs are recorded, and the memory that they share: one stream, since libraries keep
-    room for each that they have seen."""
+def _place(device: torch.device) -> tuple[torch.cuda.Stream, torch.cuda.CUDAGraph]:
+    """Where graphs are recorded, and one that stays, to keep the memory that they share.
+
+    It is one stream, since libraries keep room for each that they have seen.
+    """
+    anchor = torch.cuda.CUDAGraph()
     with torch.cuda.device(device):
-        return torch.cuda.Stream(), torch.cuda.MemPool()
+        stream = torch.cuda.Stream()
+        with torch.cuda.graph(anchor, stream=stream):
+            torch.zeros(1, device=device)
+    return stream, anchor
+
+
+def _mend_random_numbers() -> None:
+    """After a recording that failed, torch refuses random numbers until another one succeeds."""
+    with suppress(RuntimeError), torch.cuda.graph(torch.cuda.CUDAGraph()):
+        torch.zeros(1, device="cuda")

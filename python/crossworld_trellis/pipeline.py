@@ -15,13 +15,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from . import config
 from .batch import Batch, Member, NobodyLeft, Sample, conditions, grid_of, renumbered, rows_of
 from .checkpoint import Checkpoint, roles_for
 from .checkpoint.roles import LATENT_FLOW, STRUCTURE_FLOW
 from .decoding import decode, denormalised, solid_cells
-from .device import choose_device, choose_dtype, memory_errors
+from .device import choose_device, choose_dtype, memory_errors, rounded_products
 from .errors import TrellisError
+from .graphs import Graphs, StepField, can_record
 from .image import CutOut, Source, preprocess, squeeze, stack
+from .kernels.choice import plain
 from .previews import guess_appearance, guess_structure, show_solid_cells
 from .request import (
     MAX_SAMPLES,
@@ -40,7 +43,6 @@ from .sampler import (
     SamplerSettings,
     SettingsError,
     Step,
-    VelocityField,
     check_mode,
     sample,
 )
@@ -55,8 +57,11 @@ __all__ = ["EmptyResultError", "Noise", "Request", "Sample", "Trellis"]
 class Trellis:
     """A checkpoint made ready to generate: made by `load`. One thread at a time may use it."""
 
-    def __init__(self, shelf: Shelf, outputs: Sequence[str]) -> None:
+    def __init__(self, shelf: Shelf, outputs: Sequence[str], *, fast: bool = True) -> None:
         self._shelf = shelf
+        self._fast = fast
+        # Recordings would hold what low memory gives back.
+        self._graphs = Graphs() if fast and shelf.keeps and can_record(shelf.device) else None
         self.outputs = tuple(outputs)
         self.resolution: int = shelf.checkpoint.config(LATENT_FLOW).resolution
         """Cells per axis of the active voxels."""
@@ -73,13 +78,16 @@ class Trellis:
         image_encoder: str | os.PathLike[str] | None = None,
         revision: str | None = None,
         offline: bool = False,
+        fast: bool | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> "Trellis":
         """Loads what some outputs ("voxels", "gaussians", "radiance_field", "mesh") need.
 
         `source` is a folder or a hub repository, by default what `TRELLIS_MODEL_PATH` says. Other
         outputs still work: their networks are loaded when they are first asked for. `low_vram`
-        keeps one network on the device at a time; it changes no result.
+        keeps one network on the device at a time; it changes no result. `fast`, by default what
+        `TRELLIS_FAST` says, or else true, lets a GPU take the kernels of `kernels` and CUDA graphs
+        where it can; results in half precision then differ in their last digits.
 
         Raises `CheckpointError`, `SettingsError` or `DeviceMemoryError`.
         """
@@ -94,7 +102,7 @@ class Trellis:
         shelf = Shelf(
             checkpoint, device=where, dtype=torso, keep=not low_vram, encoder=image_encoder
         )
-        trellis = cls(shelf, outputs)
+        trellis = cls(shelf, outputs, fast=config.fast() if fast is None else fast)
         if not low_vram:
             shelf.encoder()
             for index, role in enumerate(roles):
@@ -256,7 +264,7 @@ class Trellis:
     ) -> list[list[Sample] | TrellisError]:
         """The samples of each request, or its own error. Raises what concerns all."""
         batch = Batch(requests)
-        with suppress(NobodyLeft):
+        with suppress(NobodyLeft), plain(not self._fast):
             with self._stage(plan, batch, "picture", "looking at the picture"):
                 self._encode(plan, batch, cut_out)
             with self._stage(plan, batch, "structure", "finding the solid cells"):
@@ -293,7 +301,8 @@ class Trellis:
         encoder = self._shelf.encoder()
         for member in members:
             pixels = torch.tensor(stack(squares[member]), device=self.device)
-            member.condition = encoder.encode(pixels)[:, None]  # [K,L,C]→[K,1,L,C]
+            with rounded_products(self._fast and self.dtype != torch.float32):
+                member.condition = encoder.encode(pixels)[:, None]  # [K,L,C]→[K,1,L,C]
 
     def _structure(self, plan: Plan, batch: Batch) -> None:
         """Finds the active voxels of all samples."""
@@ -339,7 +348,7 @@ class Trellis:
         plan: Plan,
         batch: Batch,
         stage: Literal["structure", "appearance"],
-        field: VelocityField,
+        field: StepField,
         noise: Tensor,
         guess: Callable[[Step], None],
     ) -> Tensor:
@@ -348,7 +357,7 @@ class Trellis:
             guess(step)
 
         return sample(
-            field,
+            field if self._graphs is None else self._graphs.replayed(stage, field),
             noise.to(self.device),
             plan.structure if stage == "structure" else plan.latents,
             pictures=len(batch.members[0].request.pictures()),

@@ -16,7 +16,8 @@ _QUERIES = 64
 _KEYS = 64
 
 
-@triton.jit
+# What differs from object to object does not make another kernel.
+@triton.jit(do_not_specialize=["tiles", "memory_length", "memory_of_branch", "memory_of_item"])
 def _attend(
     queries,
     keys,

@@ -9,7 +9,8 @@ from torch import Tensor
 _ROWS = 64
 
 
-@triton.jit
+# What differs from object to object does not make another kernel.
+@triton.jit(do_not_specialize=["count", "given"])
 def _convolve(
     feats,
     table,

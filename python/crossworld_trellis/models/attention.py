@@ -32,6 +32,10 @@ class Memory:
     for every token.
     """
 
+    def tensors(self) -> list[Tensor]:
+        """All of it."""
+        return [self.keys, self.values, self.nothing]
+
     def of(self, pictures: slice) -> "Memory":
         """The memory of some of the pictures."""
         return Memory(self.keys[pictures], self.values[pictures], self.nothing)

@@ -213,6 +213,9 @@ class LatentField:
         """The modulations, those of the residual blocks first."""
         return [*self.edges[step], *self.blocks[step]]
 
+    def constants(self) -> None:
+        """Not told: voxels are as many as the object needs."""
+
     def velocities(
         self, state: Tensor, of_step: list[Tensor], *, pictures: slice, guided: bool
     ) -> Tensor:

@@ -105,6 +105,10 @@ class StructureField:
         """The modulations."""
         return list(self.modulations[step])
 
+    def constants(self) -> list[Tensor]:
+        """What the pictures are to the blocks."""
+        return [each for memory in self.memories for each in memory.tensors()]
+
     def velocities(
         self, state: Tensor, of_step: list[Tensor], *, pictures: slice, guided: bool
     ) -> Tensor:

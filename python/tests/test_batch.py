@@ -12,6 +12,7 @@ from torch import Tensor
 
 import crossworld_trellis.decoding as decoding_module
 import crossworld_trellis.pipeline as pipeline_module
+from crossworld_trellis.__main__ import main
 from crossworld_trellis.errors import Cancelled, DeviceMemoryError
 from crossworld_trellis.image import PictureError
 from crossworld_trellis.mesh import Mesh
@@ -237,3 +238,8 @@ def test_a_request_that_cannot_be_is_refused_when_it_is_made(
 ) -> None:
     with pytest.raises(SettingsError, match=names):
         make()
+
+
+def test_bench_refuses_a_batch_of_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--batch", "0", "--device", "cpu"]) == 1
+    assert "batch must be 1 to 64, got 0" in capsys.readouterr().err

@@ -226,10 +226,12 @@ class Worker:
         if isinstance(answer, Cancelled):
             # Told already by whoever stopped the job.
             return Failed(_left())
+        if self._lost is not None:
+            return Failed(self._lost.copy())
         problem = from_error(answer)
         if problem.status >= 500:
             self.last_error = problem.detail
-        return Failed((self._lost or problem).copy())
+        return Failed(problem.copy())
 
     def _go_smaller(self, size: int, error: Exception) -> None:
         """Remembers that a batch of some size failed as a whole."""

@@ -1,12 +1,13 @@
 """CUDA graphs of a sampler's steps: `Graphs`.
 
 A step launches some hundreds of kernels, each short. Recorded once, they are launched together, and
-the device never waits for the host. The first step of a kind ever (guided or not) runs as usual: it
-prepares what must not be prepared while recording. Where recording fails, steps go on as usual,
+the device never waits for the host. The first step of a kind ever (guided or not) runs as usual:
+libraries prepare themselves then, which they cannot while recording. Where recording fails, steps go on as usual,
 after one warning. What a step computes, and how its sampler goes on, is decided elsewhere.
 """
 
 import functools
+import itertools
 import warnings
 from collections import deque
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from .kernels.cuts import cuts_to
 from .sampler import VelocityField
 
 # Recordings of a field; more come from runs that change how many samples or pictures they have.
@@ -37,15 +39,23 @@ class StepField(VelocityField, Protocol):
         differs."""
         ...
 
+    def prepare(self, state: Tensor) -> None:
+        """Finds what depends on the shape of a state, so that `velocities` needs nothing from the
+        host any more."""
+        ...
+
     def velocities(
         self, state: Tensor, of_step: list[Tensor], *, pictures: slice, guided: bool
     ) -> Tensor:
-        """As the call, of `of_step(step)`. Does not wait for the device once it has run before."""
+        """As the call, of `of_step(step)`."""
         ...
 
 
 class Recording(Protocol):
     """A step that can be repeated."""
+
+    velocities: Tensor
+    """Of the state that it was recorded with."""
 
     def replay(self, state: Tensor, of_step: list[Tensor]) -> Tensor:
         """The velocities of a state, in memory that stays as it is."""
@@ -53,7 +63,7 @@ class Recording(Protocol):
 
 
 Recorder = Callable[[StepField, Tensor, list[Tensor], slice, bool], Recording]
-"""Records `StepField.velocities`. Raises `RuntimeError` where that fails."""
+"""Records `StepField.velocities` and carries it out. Raises `RuntimeError` where that fails."""
 
 
 class Graphs:
@@ -111,24 +121,29 @@ class _Replayed:
 
     def __call__(self, state: Tensor, step: int, *, pictures: slice, guided: bool) -> Tensor:
         of_step = self._steps.of_step(step)
-        recording = self._recording(state, of_step, pictures, guided)
-        if recording is not None:
-            return recording.replay(state, of_step)
+        key = (*_kind_of(state), pictures.start, pictures.stop, guided)
+        if key in self._recordings:
+            return self._recordings[key].replay(state, of_step)
+        if not self._graphs.broken and (self._name, guided) in self._graphs.known:
+            recording = self._record(key, state, of_step, pictures, guided)
+            if recording is not None:
+                return recording.velocities
         velocities = self._field.velocities(state, of_step, pictures=pictures, guided=guided)
         self._graphs.known.add((self._name, guided))
         return velocities
 
-    def _recording(
-        self, state: Tensor, of_step: list[Tensor], pictures: slice, guided: bool
+    def _record(
+        self,
+        key: tuple[Any, ...],
+        state: Tensor,
+        of_step: list[Tensor],
+        pictures: slice,
+        guided: bool,
     ) -> Recording | None:
-        if self._graphs.broken or (self._name, guided) not in self._graphs.known:
-            return None
-        key = (*_kind_of(state), pictures.start, pictures.stop, guided)
-        if key in self._recordings:
-            return self._recordings[key]
         while len(self._recordings) >= _MOST:
             del self._recordings[next(iter(self._recordings))]
         try:
+            self._field.prepare(state)
             made = self._graphs.record(self._field, state, of_step, pictures, guided)
         except RuntimeError as error:
             self._graphs.broken = True
@@ -140,7 +155,11 @@ class _Replayed:
 
 
 class _CudaRecording:
-    """The kernels of a step, bound to tensors of its own."""
+    """The kernels of a step, bound to tensors of its own, as graphs to launch one after the other.
+
+    Each is launched as soon as it is recorded, so that the device works while the host records the
+    next.
+    """
 
     def __init__(
         self,
@@ -150,31 +169,55 @@ class _CudaRecording:
         pictures: slice,
         guided: bool,
     ) -> None:
-        self._state = torch.empty_like(state)
-        self._of_step = [torch.empty_like(each) for each in of_step]
-        self._graph = torch.cuda.CUDAGraph()
+        self._inputs = [torch.empty_like(each) for each in (state, *of_step)]
+        self._graphs: list[torch.cuda.CUDAGraph] = []
         self._marks: deque[torch.cuda.Event] = deque()
+        self._main = torch.cuda.current_stream(state.device)
         stream, anchor = _place(state.device)
+        self._copy(state, of_step)
+        own, *rest = self._inputs
         try:
             # Not `torch.cuda.graph`, which waits for the device and gives its memory back.
-            with torch.cuda.stream(stream):
-                self._graph.capture_begin(pool=anchor.pool(), capture_error_mode="thread_local")
+            with torch.cuda.stream(stream), cuts_to(lambda: self._cut(anchor)):
+                self._begin(anchor)
                 try:
-                    self._out = field.velocities(
-                        self._state, self._of_step, pictures=pictures, guided=guided
-                    )
+                    self._out = field.velocities(own, rest, pictures=pictures, guided=guided)
                 finally:
-                    self._graph.capture_end()
+                    self._end()
         except RuntimeError:
             _mend_random_numbers()
             raise
+        self.velocities = self._result()
 
     def replay(self, state: Tensor, of_step: list[Tensor]) -> Tensor:
         if len(self._marks) >= _AHEAD:
             self._marks.popleft().synchronize()
-        for own, given in zip([self._state, *self._of_step], [state, *of_step], strict=True):
-            own.copy_(given)
-        self._graph.replay()
+        self._copy(state, of_step)
+        for graph in self._graphs:
+            graph.replay()
+        return self._result()
+
+    def _copy(self, state: Tensor, of_step: list[Tensor]) -> None:
+        # By dtype, which is what can be copied in one launch.
+        pairs = zip(self._inputs, (state, *of_step), strict=True)
+        for _, group in itertools.groupby(pairs, lambda pair: pair[0].dtype):
+            own, given = zip(*group, strict=True)
+            torch._foreach_copy_(own, given)  # pyright: ignore[reportPrivateUsage]
+
+    def _begin(self, anchor: torch.cuda.CUDAGraph) -> None:
+        self._graphs.append(torch.cuda.CUDAGraph())
+        self._graphs[-1].capture_begin(pool=anchor.pool(), capture_error_mode="thread_local")
+
+    def _end(self) -> None:
+        self._graphs[-1].capture_end()
+        with torch.cuda.stream(self._main):
+            self._graphs[-1].replay()
+
+    def _cut(self, anchor: torch.cuda.CUDAGraph) -> None:
+        self._end()
+        self._begin(anchor)
+
+    def _result(self) -> Tensor:
         # The next replay of any graph writes where this one did.
         out = self._out.clone()
         mark = torch.cuda.Event(blocking=True)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
+from ..kernels.attention import starts_of
 from ..kernels.norm import Scale, add_norm
 from ..sparse.convolution import SubmanifoldConv3d
 from ..sparse.grid import Pooling, VoxelGrid, pool, unpool
@@ -215,6 +216,11 @@ class LatentField:
 
     def constants(self) -> None:
         """Not told: voxels are as many as the object needs."""
+
+    def prepare(self, state: Tensor) -> None:
+        """Finds neighbours, and where the items begin."""
+        self.grid.prepare()
+        starts_of(self.grid.pooled.grid.items, state.device)
 
     def velocities(
         self, state: Tensor, of_step: list[Tensor], *, pictures: slice, guided: bool

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
+from ..kernels.cuts import cut
 from ..kernels.linear import linear_gelu
 from ..kernels.norm import Scale, Update, add_norm
 from .attention import CrossAttention, Memory, SelfAttention
@@ -20,6 +21,9 @@ from .rotary import Rotation
 
 BLOCK_EPS = 1e-6
 """Of the layer norms inside blocks; those before an output layer have 1e-5."""
+
+# Few enough that a device need not wait long for the first of them to be recorded.
+_BLOCKS_A_CUT = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,8 +201,10 @@ class Blocks(nn.ModuleList, Generic[AnyBlock]):
         """
         steps = zip(self, modulations, memories, strict=True)
         update: Update | None = None
-        for block, modulation, memory in steps:
+        for index, (block, modulation, memory) in enumerate(steps):
             first = update is None
+            if index % _BLOCKS_A_CUT == _BLOCKS_A_CUT - 1:
+                cut()
             x, update = block.mix(x, update, modulation, items, rotation)
             if first:
                 # Up to here all branches are the same.

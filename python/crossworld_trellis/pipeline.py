@@ -201,9 +201,10 @@ class Trellis:
     ) -> list[Sample | TrellisError]:
         """Makes an object of each request, all of them together; settings as in `generate`.
 
-        The result of a request is what it would be alone, up to rounding. The requests need
-        equally many pictures. What ends one of them alone comes back in its place: `PictureError`,
-        `EmptyResultError`, `VoxelizeError` or `Cancelled`. The work stops once all have ended.
+        The result of a request is what it would be alone, up to rounding, which in half precision
+        decides about a few cells. The requests need equally many pictures. What ends one of them
+        alone comes back in its place: `PictureError`, `EmptyResultError`, `VoxelizeError` or
+        `Cancelled`. The work stops once all have ended.
 
         Raises `SettingsError`, `CheckpointError` and `DeviceMemoryError`, which concern all.
         """

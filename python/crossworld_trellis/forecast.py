@@ -8,70 +8,63 @@ time; what it does to the result is for users to judge, and nothing here is on b
 
 from torch import Tensor
 
-from .sampler import SettingsError, VelocityField
-
-MAX_INTERVAL = 10
-"""Most steps that may share a run of the network."""
+from .sampler import SamplerSettings, VelocityField
 
 # Velocities that a forecast goes through; with more it follows what is only noise.
 _POINTS = 3
 
 
 class Forecast:
-    """A field that asks another one in every `interval`-th step only, and in the last.
+    """A field that asks another one in every n-th step only, and in the last.
 
-    The first steps, as many as a forecast goes through, are not forecast, nor is any step of
-    another kind than its predecessors: guided or not, with these pictures or others.
+    The first steps, as many as a forecast goes through, are never forecast; nor are those that see
+    other pictures than the step before, or that guidance begins with.
     """
 
-    def __init__(self, field: VelocityField, times: list[float], interval: int) -> None:
-        """`times` are those of the steps. Raises `SettingsError` for an interval out of range."""
-        check_interval(interval)
+    def __init__(self, field: VelocityField, settings: SamplerSettings) -> None:
+        """Forecasts as `settings.forecast` says; with 1 it is the field itself."""
         self._field = field
-        self._times = times
-        self._interval = interval
-        self._kind: tuple[int | None, int | None, bool] | None = None
+        self._times: list[float] = settings.times()[:-1].tolist()
+        self._interval = settings.forecast
+        self._pictures: tuple[int | None, int | None] | None = None
+        self._guided = False
         self._known: list[tuple[int, Tensor]] = []
         self.saved = 0
         """Steps that took no run of the network."""
 
     def __call__(self, state: Tensor, step: int, *, pictures: slice, guided: bool) -> Tensor:
-        kind = (pictures.start, pictures.stop, guided)
-        if kind != self._kind:
-            self._kind, self._known = kind, []
-        if not self._is_due(step):
+        self._keep_what_serves(pictures, guided)
+        if self._is_forecast(step):
             self.saved += 1
             return self._forecast(step)
         velocities = self._field(state, step, pictures=pictures, guided=guided)
         self._known = [*self._known[1 - _POINTS :], (step, velocities)]
         return velocities
 
-    def _is_due(self, step: int) -> bool:
+    def _keep_what_serves(self, pictures: slice, guided: bool) -> None:
+        seen = (pictures.start, pictures.stop)
+        if seen != self._pictures or (guided and not self._guided):
+            self._known = []
+        elif self._guided and not guided:
+            # The branches with pictures go on.
+            self._known = [(step, velocities[:-1]) for step, velocities in self._known]
+        self._pictures, self._guided = seen, guided
+
+    def _is_forecast(self, step: int) -> bool:
         if len(self._known) < _POINTS or step == len(self._times) - 1:
-            return True
-        return step - self._known[-1][0] >= self._interval
+            return False
+        return step - self._known[-1][0] < self._interval
 
     def _forecast(self, step: int) -> Tensor:
         """The polynomial through the known velocities, at the time of a step (Lagrange's form)."""
         time = self._times[step]
-        places = [self._times[known] for known, _ in self._known]
         total: Tensor | None = None
-        for place, (_, velocities) in zip(places, self._known, strict=True):
+        for known, velocities in self._known:
             weight = 1.0
-            for other in places:
-                if other != place:
-                    weight *= (time - other) / (place - other)
+            for other, _ in self._known:
+                if other != known:
+                    weight *= time - self._times[other]
+                    weight /= self._times[known] - self._times[other]
             total = weight * velocities if total is None else total + weight * velocities
         assert total is not None
         return total
-
-
-def check_interval(interval: int) -> int:
-    """The interval. Raises `SettingsError` when it is no whole number or out of range."""
-    if isinstance(interval, bool) or not isinstance(interval, int):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise SettingsError(f"forecast must be a whole number, got {interval!r}")
-    if not 1 <= interval <= MAX_INTERVAL:
-        raise SettingsError(
-            f"forecast must be 1 (every step runs the network) to {MAX_INTERVAL}, got {interval}"
-        )
-    return interval

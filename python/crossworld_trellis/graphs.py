@@ -2,8 +2,9 @@
 
 A step launches some hundreds of kernels, each short. Recorded once, they are launched together, and
 the device never waits for the host. The first step of a kind ever (guided or not) runs as usual:
-libraries prepare themselves then, which they cannot while recording. Where recording fails, steps go on as usual,
-after one warning. What a step computes, and how its sampler goes on, is decided elsewhere.
+libraries prepare themselves then, which they cannot while recording. Where recording fails, steps
+go on as usual, after one warning. What a step computes, and how its sampler goes on, is decided
+elsewhere.
 """
 
 import functools

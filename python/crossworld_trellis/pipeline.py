@@ -22,6 +22,7 @@ from .checkpoint.roles import LATENT_FLOW, STRUCTURE_FLOW
 from .decoding import decode, denormalised, solid_cells
 from .device import choose_device, choose_dtype, memory_errors, rounded_products
 from .errors import TrellisError
+from .forecast import Forecast
 from .graphs import Graphs, StepField, can_record
 from .image import CutOut, Source, preprocess, squeeze, stack
 from .kernels.choice import plain
@@ -60,6 +61,8 @@ class Trellis:
     def __init__(self, shelf: Shelf, outputs: Sequence[str], *, fast: bool = True) -> None:
         self._shelf = shelf
         self._fast = fast
+        self.forecast_steps = 0
+        """Steps of the last call that took no run of a network, because they were forecast."""
         # Recordings would hold what low memory gives back.
         self._graphs = Graphs() if fast and shelf.keeps and can_record(shelf.device) else None
         self.outputs = tuple(outputs)
@@ -136,6 +139,7 @@ class Trellis:
         resolution: int | None = None,
         steps: int | None = None,
         cfg: float | None = None,
+        forecast: int | None = None,
         structure: SamplerSettings | None = None,
         latents: SamplerSettings | None = None,
         mode: ManyPictures = "stochastic",
@@ -151,8 +155,9 @@ class Trellis:
 
         `formats` are outputs as in `load`, by default those given there. `resolution` is that of
         voxels: the model's own (64), half of it, or 2 or 4 times it, which takes the mesh decoder.
-        `steps` and `cfg` hold for both stages; `structure` and `latents` replace a stage's settings
-        as a whole, by default the checkpoint's. `preprocessed` pictures are only resized.
+        `steps`, `cfg` and `forecast` (`SamplerSettings.forecast`) hold for both stages; `structure`
+        and `latents` replace a stage's settings as a whole, by default the checkpoint's.
+        `preprocessed` pictures are only resized.
 
         `on_preview` gets the solid cells of each sample once they are known. Before, every
         `preview_every` steps, it gets those that seem to become solid; afterwards, as often, the
@@ -170,6 +175,7 @@ class Trellis:
             latents=latents,
             steps=steps,
             cfg=cfg,
+            forecast=forecast,
             mode=mode,
             noise=noise,
             preprocessed=preprocessed,
@@ -193,6 +199,7 @@ class Trellis:
         resolution: int | None = None,
         steps: int | None = None,
         cfg: float | None = None,
+        forecast: int | None = None,
         structure: SamplerSettings | None = None,
         latents: SamplerSettings | None = None,
         mode: ManyPictures = "stochastic",
@@ -222,6 +229,7 @@ class Trellis:
             latents=latents,
             steps=steps,
             cfg=cfg,
+            forecast=forecast,
             mode=mode,
             noise=None,
             preprocessed=preprocessed,
@@ -239,6 +247,7 @@ class Trellis:
         latents: SamplerSettings | None,
         steps: int | None,
         cfg: float | None,
+        forecast: int | None,
         mode: ManyPictures,
         noise: Noise | None,
         preprocessed: bool,
@@ -246,14 +255,15 @@ class Trellis:
         """What was asked for, checked. Raises `SettingsError`."""
         own = self.checkpoint.description
         resolution = self.resolution if resolution is None else resolution
+        override = {"steps": steps, "forecast": forecast}
         return Plan(
             samples=samples,
             outputs=frozenset(checked_outputs(self.outputs if formats is None else formats)),
             grid=self.resolution,
             resolution=resolution,
             refinement=refinement_of(resolution, self.resolution),
-            structure=(structure or own.structure_sampler).override(steps=steps, cfg_strength=cfg),
-            latents=(latents or own.latent_sampler).override(steps=steps, cfg_strength=cfg),
+            structure=(structure or own.structure_sampler).override(cfg_strength=cfg, **override),
+            latents=(latents or own.latent_sampler).override(cfg_strength=cfg, **override),
             mode=check_mode(mode),
             noise=noise,
             preprocessed=preprocessed,
@@ -265,6 +275,7 @@ class Trellis:
     ) -> list[list[Sample] | TrellisError]:
         """The samples of each request, or its own error. Raises what concerns all."""
         batch = Batch(requests)
+        self.forecast_steps = 0
         with suppress(NobodyLeft), plain(not self._fast):
             with self._stage(plan, batch, "picture", "looking at the picture"):
                 self._encode(plan, batch, cut_out)
@@ -357,14 +368,19 @@ class Trellis:
             batch.tell(stage, step.done, step.steps)
             guess(step)
 
-        return sample(
-            field if self._graphs is None else self._graphs.replayed(stage, field),
+        settings = plan.structure if stage == "structure" else plan.latents
+        made = field if self._graphs is None else self._graphs.replayed(stage, field)
+        forecast = Forecast(made, settings)
+        state = sample(
+            forecast,
             noise.to(self.device),
-            plan.structure if stage == "structure" else plan.latents,
+            settings,
             pictures=len(batch.members[0].request.pictures()),
             mode=plan.mode,
             on_step=on_step,
         )
+        self.forecast_steps += forecast.saved
+        return state
 
     def _times(self, settings: SamplerSettings) -> Tensor:
         """[S] float32 times as the networks take them."""

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -45,10 +46,9 @@ def scales(channels: int) -> list[Scale]:
     ]
 
 
-def on_gpu(value: Update | Scale | None, dtype: torch.dtype) -> Update | Scale | None:
-    if value is None:
-        return None
-    moved = {
+def on_gpu(value: Update | Scale, dtype: torch.dtype) -> Any:
+    """The same with tensors of another type and place."""
+    moved: dict[str, Any] = {
         name: each.to("cuda", dtype) if isinstance(each, Tensor) else each
         for name, each in vars(value).items()
     }
@@ -111,10 +111,8 @@ def test_add_norm_on_a_gpu_is_what_it_is_elsewhere(dtype: torch.dtype, channels:
     x = random(2, 5, channels)
     for update, scale in itertools.product(updates(channels), scales(channels)):
         expected = add_norm(x, update, scale, eps=1e-6)
-        moved, factors = on_gpu(update, dtype), on_gpu(scale, dtype)
-        assert moved is None or isinstance(moved, Update)
-        assert isinstance(factors, Scale)
-        result = add_norm(x.to("cuda", dtype), moved, factors, eps=1e-6)
+        moved = None if update is None else on_gpu(update, dtype)
+        result = add_norm(x.to("cuda", dtype), moved, on_gpu(scale, dtype), eps=1e-6)
         for got, wanted in zip(result, expected, strict=True):
             assert near(got.cpu(), wanted)
 
@@ -162,8 +160,8 @@ def by_item(query: Tensor, key: Tensor, value: Tensor, items: Sequence[int]) -> 
             if key.ndim == 4
             else (key[:, min(index, key.shape[1] - 1)], value[:, min(index, key.shape[1] - 1)])
         )
-        each = (x.float().transpose(1, 2) for x in (query[:, rows], *own))
-        parts.append(scaled_dot_product_attention(*each).transpose(1, 2).flatten(2))
+        q, k, v = (x.float().transpose(1, 2) for x in (query[:, rows], *own))
+        parts.append(scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
     return torch.cat(parts, dim=1)
 
 

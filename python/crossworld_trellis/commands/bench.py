@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ..device import choose_device, choose_dtype
+from ..forecast import Forecast
 from ..graphs import Graphs, StepField, can_record
 from ..kernels.choice import plain
 from ..models.gaussian_decoder import GaussianDecoder
@@ -54,6 +55,8 @@ class Report:
     tokens: int
     """Of the second stage's transformer, for each object."""
     steps: int
+    forecast_steps: int
+    """Steps of both stages that were forecast instead of computed."""
     milliseconds: dict[str, float]
     """Median of each stage."""
     total: float
@@ -79,6 +82,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's options."""
     parser.add_argument("--voxels", type=int, default=20_000, help="active voxels (about)")
     parser.add_argument("--steps", type=int, default=25, help="steps of each stage")
+    parser.add_argument(
+        "--forecast", type=int, default=1, help="steps that share one run of a network"
+    )
     parser.add_argument("--batch", type=int, default=1, help="objects made together")
     parser.add_argument("--repeat", type=int, default=5, help="runs to take the median of")
     parser.add_argument(
@@ -104,6 +110,7 @@ def run(options: argparse.Namespace) -> int:
         batch=options.batch,
         repeat=options.repeat,
         fast=not options.plain,
+        forecast=options.forecast,
     )
     report = replace(report, cold_s=cold)
     print(json.dumps(asdict(report)) if options.json else describe(report))
@@ -113,7 +120,7 @@ def run(options: argparse.Namespace) -> int:
 def _cold_start(options: argparse.Namespace) -> float:
     """Seconds that a process takes for one run of the same kind, its start included."""
     command = [sys.executable, "-m", "crossworld_trellis", "bench", "--repeat", "0"]
-    for name in ("voxels", "steps", "batch", "device", "dtype"):
+    for name in ("voxels", "steps", "forecast", "batch", "device", "dtype"):
         command += [f"--{name}", str(getattr(options, name))]
     started = time.perf_counter()
     subprocess.run([*command, *["--plain"] * options.plain], check=True, capture_output=True)
@@ -126,7 +133,7 @@ def describe(report: Report) -> str:
     lines = [
         f"{report.device}, torch {report.torch}, {report.dtype}{'' if report.fast else ', plain'}",
         f"{report.batch} x {report.voxels} voxels, {report.tokens} tokens each, "
-        f"{report.steps} + {report.steps} steps",
+        f"{report.steps} + {report.steps} steps, {report.forecast_steps} of them forecast",
         *(
             f"{name:20} {ms:10.1f} ms {report.teraflops_per_second[name]:8.2f} TFLOP/s"
             for name, ms in report.milliseconds.items()
@@ -153,6 +160,7 @@ def measure(
     repeat: int,
     batch: int = 1,
     fast: bool = True,
+    forecast: int = 1,
 ) -> Report:
     """Runs all stages some times on random weights of the released sizes.
 
@@ -163,7 +171,11 @@ def measure(
     weights = _allocated(device)
     coords = shell(voxels, LATENT_FLOW.resolution).to(device)
     settings = SamplerSettings(
-        steps=steps, cfg_strength=5.0, cfg_interval=(0.5, 1.0), rescale_t=3.0
+        steps=steps,
+        cfg_strength=5.0,
+        cfg_interval=(0.5, 1.0),
+        rescale_t=3.0,
+        forecast=forecast,
     )
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
@@ -184,6 +196,7 @@ def measure(
         voxels=len(coords),
         tokens=len(VoxelGrid(coords).pooled.grid),
         steps=steps,
+        forecast_steps=networks.forecast_steps,
         milliseconds=medians,
         total=sum(medians.values()),
         objects_per_second=1e3 * batch / sum(medians.values()),
@@ -204,6 +217,8 @@ class _Networks:
     def __init__(self, device: torch.device, dtype: torch.dtype, *, fast: bool) -> None:
         self._device = device
         self._graphs = Graphs() if fast and can_record(device) else None
+        self.forecast_steps = 0
+        """Of the last run."""
         self._structure = _build(lambda: StructureFlow(STRUCTURE_FLOW, dtype=dtype), device)
         self._occupancy = _build(lambda: StructureDecoder(STRUCTURE_DECODER, dtype=dtype), device)
         self._latents = _build(lambda: LatentFlow(LATENT_FLOW, dtype=dtype), device)
@@ -221,7 +236,8 @@ class _Networks:
             device,
             lambda: self._replayed("structure", self._structure.field(condition, times)),
         )
-        state = _timed(spent, "structure flow", device, lambda: sample(field, noise, settings))
+        first = Forecast(field, settings)
+        state = _timed(spent, "structure flow", device, lambda: sample(first, noise, settings))
         _timed(spent, "structure decoder", device, lambda: self._occupancy(state))
         own = [VoxelGrid(coords, items=[len(coords)]) for _ in range(batch)]
         grid = own[0] if batch == 1 else _repeated(coords, batch)
@@ -232,7 +248,9 @@ class _Networks:
             device,
             lambda: self._replayed("latent", self._latents.field(condition, times, grid)),
         )
-        slat = _timed(spent, "latent flow", device, lambda: sample(bound, fine, settings))
+        second = Forecast(bound, settings)
+        slat = _timed(spent, "latent flow", device, lambda: sample(second, fine, settings))
+        self.forecast_steps = first.saved + second.saved
         parts = slat.tensor_split(batch)
         _timed(
             spent,

@@ -9,6 +9,7 @@ elsewhere.
 
 import functools
 import itertools
+import threading
 import warnings
 from collections import deque
 from collections.abc import Callable
@@ -73,8 +74,9 @@ class Graphs:
 
     def __init__(self, *, record: Recorder | None = None) -> None:
         self.record = _CudaRecording if record is None else record
-        self.known: set[tuple[str, bool]] = set()
-        """Names of fields and whether guided, of steps that ran on this device before."""
+        self.known: set[tuple[str, bool, int]] = set()
+        """Names of fields, whether guided, and the thread, of steps that ran before. Libraries
+        prepare themselves in each thread."""
         self.broken = False
         self._kept: dict[str, _Replayed] = {}
 
@@ -123,14 +125,15 @@ class _Replayed:
     def __call__(self, state: Tensor, step: int, *, pictures: slice, guided: bool) -> Tensor:
         of_step = self._steps.of_step(step)
         key = (*_kind_of(state), pictures.start, pictures.stop, guided)
+        known = (self._name, guided, threading.get_ident())
         if key in self._recordings:
             return self._recordings[key].replay(state, of_step)
-        if not self._graphs.broken and (self._name, guided) in self._graphs.known:
+        if not self._graphs.broken and known in self._graphs.known:
             recording = self._record(key, state, of_step, pictures, guided)
             if recording is not None:
                 return recording.velocities
         velocities = self._field.velocities(state, of_step, pictures=pictures, guided=guided)
-        self._graphs.known.add((self._name, guided))
+        self._graphs.known.add(known)
         return velocities
 
     def _record(
@@ -203,7 +206,7 @@ class _CudaRecording:
         pairs = zip(self._inputs, (state, *of_step), strict=True)
         for _, group in itertools.groupby(pairs, lambda pair: pair[0].dtype):
             own, given = zip(*group, strict=True)
-            torch._foreach_copy_(own, given)  # pyright: ignore[reportPrivateUsage]
+            torch._foreach_copy_(own, given)  # pyright: ignore[reportPrivateImportUsage]
 
     def _begin(self, anchor: torch.cuda.CUDAGraph) -> None:
         self._graphs.append(torch.cuda.CUDAGraph())
@@ -222,7 +225,7 @@ class _CudaRecording:
         # The next replay of any graph writes where this one did.
         out = self._out.clone()
         mark = torch.cuda.Event(blocking=True)
-        mark.record()
+        mark.record(torch.cuda.current_stream(out.device))
         self._marks.append(mark)
         return out
 

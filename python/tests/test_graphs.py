@@ -1,5 +1,6 @@
 """Recorded steps: who is recorded when, and that replaying one is as good as making it."""
 
+import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,6 +11,8 @@ from cuda_needed import needs_cuda
 from golden_data import cosine
 from torch import Tensor, nn
 
+from crossworld_trellis import config
+from crossworld_trellis.device import rounded_products
 from crossworld_trellis.graphs import Graphs, StepField, can_record
 from crossworld_trellis.kernels.choice import plain
 from crossworld_trellis.models.gaussian_decoder import GaussianDecoder
@@ -150,6 +153,46 @@ def test_a_run_goes_on_after_one_warning_where_recording_fails() -> None:
 
 def test_a_cpu_records_nothing() -> None:
     assert not can_record(torch.device("cpu"))
+
+
+def test_another_thread_runs_a_step_as_usual_before_it_records_one() -> None:
+    recorder = Recorder()
+    graphs = Graphs(record=recorder)
+
+    def steps() -> None:
+        replayed = graphs.replayed("one", field(1.0, keeps=False))
+        for _ in range(2):
+            replayed(torch.ones(1), 0, pictures=slice(0, 1), guided=True)
+
+    steps()
+    assert len(recorder.made) == 1
+    other = threading.Thread(target=steps)
+    other.start()
+    other.join()
+    assert len(recorder.made) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(None, True), ("1", True), ("0", False), ("Off", False)]
+)
+def test_the_environment_switches_speed_off(
+    monkeypatch: pytest.MonkeyPatch, value: str | None, expected: bool
+) -> None:
+    if value is None:
+        monkeypatch.delenv("TRELLIS_FAST", raising=False)
+    else:
+        monkeypatch.setenv("TRELLIS_FAST", value)
+    assert config.fast() is expected
+
+
+def test_products_are_rounded_inside_only() -> None:
+    before = torch.get_float32_matmul_precision()
+    with rounded_products(False):
+        assert torch.get_float32_matmul_precision() == before
+    with pytest.raises(KeyError), rounded_products(True):
+        assert torch.get_float32_matmul_precision() == "high"
+        raise KeyError
+    assert torch.get_float32_matmul_precision() == before
 
 
 def shell(*, radius: float = 20.0) -> VoxelGrid:

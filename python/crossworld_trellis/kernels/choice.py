@@ -6,6 +6,7 @@ stays torch's own.
 
 import functools
 import importlib.util
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -46,10 +47,25 @@ def copies_tiles(x: Tensor) -> bool:
 
 @functools.cache
 def _has_triton(device: int) -> bool:
-    # Triton asks for tensor cores; older cards stay with torch.
-    return importlib.util.find_spec("triton") is not None and (
-        torch.version.hip is not None or _capability(device) >= (8, 0)
-    )
+    # Older cards are not worth it, and lack bfloat16.
+    if torch.version.hip is None and _capability(device) < (8, 0):
+        return False
+    return importlib.util.find_spec("triton") is not None and _triton_works(device)
+
+
+def _triton_works(device: int) -> bool:
+    """Whether Triton can make a kernel here: it also takes a C compiler, for instance."""
+    try:
+        from .triton_norm import launch_unit_heads
+
+        parts = torch.ones(1, 1, 1, 1, 16, dtype=torch.float16, device=f"cuda:{device}")
+        launch_unit_heads(parts, [parts.new_ones(1, 16)], 0.0)
+    except Exception as error:
+        # Whatever it is, torch does the same work.
+        cause = " ".join(str(error).split()).rstrip(".")
+        warnings.warn(f"kernels are not used, because Triton does not work: {cause}", stacklevel=4)
+        return False
+    return True
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-# pyright: basic, reportMissingImports=false
+# pyright: basic, reportMissingImports=false, reportGeneralTypeIssues=false, reportCallIssue=false
 """The kernel behind `attention`: softmax on the fly (Dao et al. 2022, "FlashAttention"), for packed
 items; imported where Triton is."""
 

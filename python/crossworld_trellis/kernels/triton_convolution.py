@@ -1,4 +1,4 @@
-# pyright: basic, reportMissingImports=false
+# pyright: basic, reportMissingImports=false, reportGeneralTypeIssues=false, reportCallIssue=false
 """The kernel behind `convolution`; imported where Triton is."""
 
 import torch

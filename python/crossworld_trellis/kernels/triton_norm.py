@@ -1,4 +1,4 @@
-# pyright: basic, reportMissingImports=false
+# pyright: basic, reportMissingImports=false, reportGeneralTypeIssues=false, reportCallIssue=false
 """The kernels behind `norm`; imported where Triton is."""
 
 from collections.abc import Sequence

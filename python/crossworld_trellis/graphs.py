@@ -206,7 +206,7 @@ class _CudaRecording:
         pairs = zip(self._inputs, (state, *of_step), strict=True)
         for _, group in itertools.groupby(pairs, lambda pair: pair[0].dtype):
             own, given = zip(*group, strict=True)
-            torch._foreach_copy_(own, given)  # pyright: ignore[reportPrivateImportUsage]
+            torch._foreach_copy_(own, given)  # pyright: ignore
 
     def _begin(self, anchor: torch.cuda.CUDAGraph) -> None:
         self._graphs.append(torch.cuda.CUDAGraph())

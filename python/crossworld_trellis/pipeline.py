@@ -255,15 +255,21 @@ class Trellis:
         """What was asked for, checked. Raises `SettingsError`."""
         own = self.checkpoint.description
         resolution = self.resolution if resolution is None else resolution
-        override = {"steps": steps, "forecast": forecast}
+        structure, latents = (
+            settings.override(steps=steps, cfg_strength=cfg, forecast=forecast)
+            for settings in (
+                structure or own.structure_sampler,
+                latents or own.latent_sampler,
+            )
+        )
         return Plan(
             samples=samples,
             outputs=frozenset(checked_outputs(self.outputs if formats is None else formats)),
             grid=self.resolution,
             resolution=resolution,
             refinement=refinement_of(resolution, self.resolution),
-            structure=(structure or own.structure_sampler).override(cfg_strength=cfg, **override),
-            latents=(latents or own.latent_sampler).override(cfg_strength=cfg, **override),
+            structure=structure,
+            latents=latents,
             mode=check_mode(mode),
             noise=noise,
             preprocessed=preprocessed,

@@ -104,7 +104,7 @@ def launch(
     out = query.new_empty(branches, tokens, heads * width)
     if not out.numel():
         return out
-    with torch.cuda.device(query.device):
+    with torch.cuda.device_of(query):
         _attend[(tiles * items * heads, branches)](
             _tiles(query, _QUERIES),
             _tiles(key, _KEYS),

@@ -59,7 +59,7 @@ def launch(
     if not count:
         return out
     columns = min(128, max(16, triton.next_power_of_2(outputs)))
-    with torch.cuda.device(feats.device):
+    with torch.cuda.device_of(feats):
         _convolve[(triton.cdiv(count, _ROWS), triton.cdiv(outputs, columns))](
             feats,
             table.contiguous(),

@@ -82,7 +82,7 @@ def launch_add_norm(
     stream, normed = into or (x if update is None else torch.empty_like(x), torch.empty_like(x))
     if not x.numel():
         return stream, normed
-    with torch.cuda.device(x.device):
+    with torch.cuda.device_of(x):
         _add_norm[(tokens, branches)](
             x,
             value,
@@ -148,7 +148,7 @@ def launch_unit_heads(parts: Tensor, gains: Sequence[Tensor], eps: float) -> Non
     rows = parts.numel() // (count * heads * width)
     if not rows:
         return
-    with torch.cuda.device(parts.device):
+    with torch.cuda.device_of(parts):
         _unit_heads[(rows, len(gains))](
             parts,
             gains[0],

@@ -108,7 +108,7 @@ def window_attention(q: Tensor, k: Tensor, v: Tensor, windows: Windows) -> Tenso
     if packs(q, k, v):
         q, k, v = (x.index_select(0, windows.order)[None] for x in (q, k, v))
         result = packed_attention(q, k, v, windows.starts, windows.longest)  # [1,N,H·d]
-        return result[0].index_select(0, windows.ranks).unflatten(1, q.shape[2:])
+        return result[0].index_select(0, windows.ranks).view(-1, *q.shape[2:])
     results: list[Tensor] = []
     start = 0
     # [N,H,d]→[P,H,d]

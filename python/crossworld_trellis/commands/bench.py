@@ -69,7 +69,7 @@ class Report:
     cold_s: float | None
     """Seconds from the start of a process to the end of its first run, if that was measured."""
     teraflops: dict[str, float]
-    """Operations in each stage, in 10^12."""
+    """Operations in each stage, in 10^12; of steps that are forecast none."""
     teraflops_per_second: dict[str, float]
     product_rate: float
     """What the device reaches in a large matrix product, in 10^12 operations a second."""
@@ -308,11 +308,18 @@ class _Networks:
 
 
 def _flow_operations(field: VelocityField, state: Tensor, settings: SamplerSettings) -> int:
+    """Operations in the steps of a run that are not forecast."""
+    asked: list[bool] = []
+
+    def listen(state: Tensor, step: int, *, pictures: slice, guided: bool) -> Tensor:
+        asked.append(guided)
+        return state.expand(1 + guided, -1)
+
+    sample(Forecast(listen, settings), torch.zeros(1), settings)
     total = 0
-    guided = [settings.is_guided(time) for time in settings.times()[:-1].tolist()]
-    for kind in set(guided):
+    for kind in set(asked):
         step = operations(lambda kind=kind: field(state, 0, pictures=slice(1), guided=kind))
-        total += guided.count(kind) * step
+        total += asked.count(kind) * step
     return total
 
 

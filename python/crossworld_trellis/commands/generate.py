@@ -59,6 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--seed", type=int, default=0, help="fixes every random choice")
     run.add_argument("--steps", type=int, help="of both stages (else what the model recommends)")
     run.add_argument("--cfg", type=float, help="strength of guidance in both stages")
+    run.add_argument(
+        "--forecast",
+        type=int,
+        metavar="N",
+        help="run the networks in every Nth step only and guess the others: faster, less exact",
+    )
     run.add_argument("--resolution", type=int, help="of voxels: 32, 64, 128 or 256")
     run.add_argument(
         "--mode",
@@ -117,7 +123,9 @@ def _generate(
     from ..pipeline import Trellis
     from ..sampler import SamplerSettings
 
-    SamplerSettings().override(steps=options.steps, cfg_strength=options.cfg)
+    SamplerSettings().override(
+        steps=options.steps, cfg_strength=options.cfg, forecast=options.forecast
+    )
     outputs = list(dict.fromkeys(OUTPUTS[path.suffix.lower()] for path in options.outputs))
     trellis = Trellis.load(
         options.model,
@@ -135,6 +143,7 @@ def _generate(
         seed=options.seed,
         steps=options.steps,
         cfg=options.cfg,
+        forecast=options.forecast,
         resolution=options.resolution,
         mode=options.mode,
         preprocessed=True,

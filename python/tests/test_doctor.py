@@ -246,9 +246,14 @@ def test_a_real_server_gets_the_token_and_a_silent_port_is_no_crash() -> None:
         assert ask_server(bad, None).status is None
 
 
-def test_an_import_that_crashes_blames_only_its_module() -> None:
-    broken = ask_imports(["json", "no_such_module", "antigravity_of_old"])
-    assert {*broken} == {"no_such_module", "antigravity_of_old"}
+def test_an_import_that_crashes_its_process_blames_only_its_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "crashing_module.py").write_text("import os\nos.kill(os.getpid(), 9)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    broken = ask_imports(["json", "no_such_module", "crashing_module"])
+    assert broken["crashing_module"] == "it crashed (signal 9)"
+    assert {*broken} == {"no_such_module", "crashing_module"}
 
 
 def test_a_missing_or_software_vulkan_is_a_note(around: Surroundings) -> None:

@@ -177,7 +177,7 @@ class _CudaRecording:
         self._graphs: list[torch.cuda.CUDAGraph] = []
         self._marks: deque[torch.cuda.Event] = deque()
         self._main = torch.cuda.current_stream(state.device)
-        stream, anchor = _place(state.device)
+        stream, anchor = _place(state.device, threading.get_ident())
         self._copy(state, of_step)
         own, *rest = self._inputs
         try:
@@ -235,10 +235,14 @@ def _kind_of(tensor: Tensor) -> tuple[torch.Size, torch.dtype]:
 
 
 @functools.cache
-def _place(device: torch.device) -> tuple[torch.cuda.Stream, torch.cuda.CUDAGraph]:
+def _place(
+    device: torch.device,
+    thread: int,
+) -> tuple[torch.cuda.Stream, torch.cuda.CUDAGraph]:
     """Where graphs are recorded, and one that stays, to keep the memory that they share.
 
-    It is one stream, since libraries keep room for each that they have seen.
+    It is one stream, since libraries keep room for each that they have seen. A thread has its own
+    memory: what it replays, it replays one after the other.
     """
     anchor = torch.cuda.CUDAGraph()
     with torch.cuda.device(device):

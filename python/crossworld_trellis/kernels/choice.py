@@ -1,7 +1,7 @@
 """When the kernels of this folder run: `usable`, and `plain`, which switches them off for a while.
 
 Only half precision takes them: float32 is what results are compared against, so there everything
-stays torch's own.
+stays torch's own. So it does on GPUs that are not NVIDIA's, where nobody has tried them.
 """
 
 import functools
@@ -48,7 +48,7 @@ def copies_tiles(x: Tensor) -> bool:
 @functools.cache
 def _has_triton(device: int) -> bool:
     # Older cards are not worth it, and lack bfloat16.
-    if torch.version.hip is None and _capability(device) < (8, 0):
+    if torch.version.hip is not None or _capability(device) < (8, 0):
         return False
     return importlib.util.find_spec("triton") is not None and _triton_works(device)
 
@@ -70,5 +70,4 @@ def _triton_works(device: int) -> bool:
 
 @functools.cache
 def _capability(device: int) -> tuple[int, int]:
-    """Compute capability of an NVIDIA card; (0, 0) of others, which count differently."""
-    return (0, 0) if torch.version.hip is not None else torch.cuda.get_device_capability(device)
+    return torch.cuda.get_device_capability(device)

@@ -75,7 +75,7 @@ def launch(
             ROWS=_ROWS,
             COLUMNS=columns,
             DEPTH=64 if inputs % 64 == 0 else 32 if inputs % 32 == 0 else 16,
-            STAGES=4,
+            STAGES=3,
             num_warps=4,
         )
     return out

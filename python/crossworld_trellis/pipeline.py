@@ -58,13 +58,15 @@ __all__ = ["EmptyResultError", "Noise", "Request", "Sample", "Trellis"]
 class Trellis:
     """A checkpoint made ready to generate: made by `load`. One thread at a time may use it."""
 
-    def __init__(self, shelf: Shelf, outputs: Sequence[str], *, fast: bool = True) -> None:
+    def __init__(
+        self, shelf: Shelf, outputs: Sequence[str], *, fast: bool = True, record: bool = True
+    ) -> None:
+        """`fast` as in `load`; `record` allows CUDA graphs, which keep the networks in memory."""
         self._shelf = shelf
         self._fast = fast
         self.forecast_steps = 0
         """Steps of the last call that took no run of a network, because they were forecast."""
-        # Recordings would hold what low memory gives back.
-        self._graphs = Graphs() if fast and shelf.keeps and can_record(shelf.device) else None
+        self._graphs = Graphs() if fast and record and can_record(shelf.device) else None
         self.outputs = tuple(outputs)
         self.resolution: int = shelf.checkpoint.config(LATENT_FLOW).resolution
         """Cells per axis of the active voxels."""
@@ -105,7 +107,8 @@ class Trellis:
         shelf = Shelf(
             checkpoint, device=where, dtype=torso, keep=not low_vram, encoder=image_encoder
         )
-        trellis = cls(shelf, outputs, fast=config.fast() if fast is None else fast)
+        fast = config.fast() if fast is None else fast
+        trellis = cls(shelf, outputs, fast=fast, record=not low_vram)
         if not low_vram:
             shelf.encoder()
             for index, role in enumerate(roles):

@@ -35,11 +35,6 @@ class Shelf:
         self._kept: dict[str, Any] = {}
         self._encoder: ImageEncoder | None = None
 
-    @property
-    def keeps(self) -> bool:
-        """Whether networks stay once they are loaded."""
-        return self._keep
-
     def model(self, role: str) -> Any:
         """The network in a role; its class is the one that `checkpoint.ROLES` names.
 

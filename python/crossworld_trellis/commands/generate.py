@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import native
 from ..errors import TrellisError
+from ..export.atomic import write_atomically
 from .progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -24,8 +26,14 @@ OUTPUTS: Mapping[str, str] = {
     ".npy": "radiance_field",
     ".npz": "radiance_field",
     ".glb": "mesh",
+    ".vox": "voxels",
+    ".csm": "voxels",
+    ".bcf": "voxels",
 }
 """What a file holds, by its ending."""
+
+CONVERTED: Mapping[str, native.Format] = {".vox": "vox", ".csm": "csm", ".bcf": "bcf"}
+"""Formats that `native` makes of voxels, by their ending."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,12 +67,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--seed", type=int, default=0, help="fixes every random choice")
     run.add_argument("--steps", type=int, help="of both stages (else what the model recommends)")
     run.add_argument("--cfg", type=float, help="strength of guidance in both stages")
-    run.add_argument(
-        "--forecast",
-        type=int,
-        metavar="N",
-        help="run the networks in every Nth step only and guess the others: faster, less exact",
-    )
     run.add_argument("--resolution", type=int, help="of voxels: 32, 64, 128 or 256")
     run.add_argument(
         "--mode",
@@ -88,6 +90,8 @@ def run(options: argparse.Namespace) -> int:
             raise TrellisError(f"there is no folder to write to: make it first ({path.parent})")
         if path.is_dir():
             raise TrellisError(f"a folder has the name of the file to write ({path})")
+        if path.suffix.lower() in CONVERTED:
+            _check_native(path)
     pictures = [_prepared(picture, options.preprocess) for picture in options.pictures]
     line = ProgressLine(sys.stderr)
     try:
@@ -107,6 +111,13 @@ def _output(text: str) -> Path:
     return path
 
 
+def _check_native(path: Path) -> None:
+    try:
+        native.check()
+    except native.NativeMissingError as error:
+        raise TrellisError(f"{path.suffix} files cannot be written: {error} ({path})") from error
+
+
 def _prepared(picture: str, preprocess: bool) -> "Image.Image":
     """The square that the model sees; pictures are judged before the model is loaded."""
     from .. import image
@@ -123,9 +134,7 @@ def _generate(
     from ..pipeline import Trellis
     from ..sampler import SamplerSettings
 
-    SamplerSettings().override(
-        steps=options.steps, cfg_strength=options.cfg, forecast=options.forecast
-    )
+    SamplerSettings().override(steps=options.steps, cfg_strength=options.cfg)
     outputs = list(dict.fromkeys(OUTPUTS[path.suffix.lower()] for path in options.outputs))
     trellis = Trellis.load(
         options.model,
@@ -143,7 +152,6 @@ def _generate(
         seed=options.seed,
         steps=options.steps,
         cfg=options.cfg,
-        forecast=options.forecast,
         resolution=options.resolution,
         mode=options.mode,
         preprocessed=True,
@@ -160,7 +168,8 @@ def _write(path: Path, sample: "Sample") -> str:
 
     output = OUTPUTS[path.suffix.lower()]
     if output == "voxels" and sample.voxels is not None:
-        sample.voxels.save(path)
+        data, format = sample.voxels.to_bytes(), CONVERTED.get(path.suffix.lower())
+        write_atomically(path, data if format is None else native.convert(data, format))
         return f"{len(sample.voxels)} voxels of a grid of {sample.voxels.resolution}^3"
     if output == "gaussians" and sample.gaussians is not None:
         write_ply(path, sample.gaussians)

@@ -30,6 +30,18 @@ pub enum PaletteChoice {
     Crossworld(ColorMatch),
 }
 
+impl PaletteChoice {
+    /// The choice of someone who only says how materials are chosen, if that: whoever says it means materials.
+    #[must_use]
+    pub fn implied_by(colors: ColorMatch) -> Self {
+        if colors == ColorMatch::default() {
+            Self::Auto
+        } else {
+            Self::Crossworld(colors)
+        }
+    }
+}
+
 impl Contents {
     /// Cells per axis of the grid.
     #[must_use]

@@ -120,7 +120,7 @@ pub enum FormatError {
     },
     /// The format holds Crossworld's materials, but a model's own colours were asked for.
     #[error(
-        "the format holds Crossworld's materials, not a model's own colours: leave '--palette model' out ({})",
+        "the format holds Crossworld's materials, not a model's own colours: do not ask for the palette 'model' ({})",
         path.display()
     )]
     OnlyMaterials {

@@ -19,6 +19,8 @@ mod surface;
 #[cfg(test)]
 mod tests;
 
+use std::ops::RangeInclusive;
+
 use glam::{Vec3, Vec4};
 
 use crate::picture::{Picture, PictureError};
@@ -37,7 +39,7 @@ pub struct View {
     /// Degrees about the vertical axis. 0 sees the front (+Z); positive angles walk to the model's left, so that its
     /// +X side comes into view on the right of the picture.
     pub yaw: f32,
-    /// Degrees above the horizon, held to -89 to 89. Below 0 the ground is not drawn.
+    /// Degrees above the horizon, held to [`View::PITCHES`]. Below 0 the ground is not drawn.
     pub pitch: f32,
     /// Pixels in a row, within [`View::EDGES`].
     pub width: u32,
@@ -79,7 +81,10 @@ pub enum Background {
 
 impl View {
     /// Pixels that an edge may have.
-    pub const EDGES: std::ops::RangeInclusive<u32> = 16..=4096;
+    pub const EDGES: RangeInclusive<u32> = 16..=4096;
+
+    /// Degrees above the horizon from which models can be seen.
+    pub const PITCHES: RangeInclusive<f32> = -89.0..=89.0;
 }
 
 impl Default for View {
@@ -115,6 +120,19 @@ fn drawable(placed: &Placed<'_>) -> (VoxelModel, f32) {
         (model, voxel_size) = (model.coarser(), voxel_size * 2.0);
     }
     (model, voxel_size)
+}
+
+/// Draws one model by itself: the preview of a file.
+///
+/// # Errors
+/// As [`render`].
+pub fn portrait(model: &VoxelModel, view: &View) -> Result<Picture, RenderError> {
+    let placed = Placed {
+        model,
+        position: Vec3::ZERO,
+        voxel_size: 1.0,
+    };
+    render(&[placed], view)
 }
 
 /// Draws models; the camera takes all of them into the frame. Without any voxel the picture shows the background.

@@ -5,6 +5,8 @@
 
 use glam::{Vec2, Vec3};
 
+use super::View;
+
 /// Smallest and largest corner of a box.
 pub(super) type Box3 = [Vec3; 2];
 
@@ -40,7 +42,8 @@ pub(super) struct Nearness {
 impl Projection {
     /// A camera that looks at all boxes from an angle (degrees) and takes them into a layer of this size.
     pub(super) fn framing(boxes: &[Box3], yaw: f32, pitch: f32, size: Vec2) -> Self {
-        let (yaw, pitch) = (yaw.to_radians(), pitch.clamp(-89.0, 89.0).to_radians());
+        let (lowest, highest) = View::PITCHES.into_inner();
+        let (yaw, pitch) = (yaw.to_radians(), pitch.clamp(lowest, highest).to_radians());
         let back = Vec3::new(
             yaw.sin() * pitch.cos(),
             pitch.sin(),

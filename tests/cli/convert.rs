@@ -80,7 +80,7 @@ fn own_colours_are_refused_where_only_materials_fit() {
     save(&desk.path("start.voxels"), &plain());
     let error = desk.fails("convert start.voxels a.csm --palette model");
     assert!(
-        error.contains("--palette model") && error.contains("a.csm"),
+        error.contains("palette 'model'") && error.contains("a.csm"),
         "{error}"
     );
     desk.misused("convert start.voxels a.csm --palette rainbow");

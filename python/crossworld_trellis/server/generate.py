@@ -6,10 +6,13 @@ import contextlib
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
+from .. import native
 from .form import read_form
 from .job import Failed, Finished, Order
 from .metrics import Metrics
+from .model import CONVERTED
 from .pictures import Preparer
+from .problem import Problem
 from .schemas import OutputFormat
 from .settings import ServerSettings
 from .ticket import Ticket, gone, ticket
@@ -20,6 +23,9 @@ MEDIA_TYPES: dict[OutputFormat, str] = {
     "ply": "application/octet-stream",
     "npy": "application/octet-stream",
     "voxels": "application/vnd.crossworld.voxels",
+    "vox": "application/octet-stream",
+    "csm": "text/plain",
+    "bcf": "application/octet-stream",
 }
 
 
@@ -28,6 +34,7 @@ async def generate(
 ) -> Response:
     """Answers with the file. Raises `Problem`."""
     files, form = await read_form(request, settings)
+    _check_available(form.output_format)
     metrics.asked(form.output_format)
     worker.check_room(client_of(request))
     order = Order(
@@ -43,6 +50,15 @@ async def generate(
         media_type=MEDIA_TYPES[form.output_format],
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+def _check_available(output_format: OutputFormat) -> None:
+    if output_format in CONVERTED:
+        try:
+            native.check()
+        except native.NativeMissingError as error:
+            detail = f"output_format: '{output_format}' cannot be made here, {error}"
+            raise Problem(422, detail, field="output_format") from error
 
 
 async def _result(request: Request, mine: Ticket) -> bytes:

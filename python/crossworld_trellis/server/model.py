@@ -5,7 +5,7 @@ torch is imported where it is used, so that a server that still loads answers at
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..errors import TrellisError
 from ..watch import Progress, Watch
@@ -59,7 +59,13 @@ OUTPUTS: dict[OutputFormat, str] = {
     "ply": "gaussians",
     "npy": "radiance_field",
     "voxels": "voxels",
+    "vox": "voxels",
+    "csm": "voxels",
+    "bcf": "voxels",
 }
+
+CONVERTED: tuple[Literal["vox", "csm", "bcf"], ...] = ("vox", "csm", "bcf")
+"""What `native` makes of voxels."""
 
 
 class TrellisModel:
@@ -115,7 +121,7 @@ class TrellisModel:
             mode=settings.mode,
             preprocessed=True,
         )
-        return [_answer(result) for result in results]
+        return [_answer(result, order.output_format) for result in results]
 
     def recover(self) -> None:
         """Gives cached memory back to the device."""
@@ -124,17 +130,18 @@ class TrellisModel:
         free_cached_memory(self._trellis.device)
 
 
-def _answer(result: "Sample | TrellisError") -> Answer:
+def _answer(result: "Sample | TrellisError", output_format: OutputFormat) -> Answer:
     if isinstance(result, TrellisError):
         return result
     try:
-        return file_of(result)
+        return file_of(result, output_format)
     except TrellisError as error:
         return error.with_traceback(None)
 
 
-def file_of(sample: "Sample") -> bytes:
+def file_of(sample: "Sample", output_format: OutputFormat) -> bytes:
     """The one output that a sample holds, as a file. Raises `ExportError` for empty ones."""
+    from .. import native
     from ..export.glb import glb_bytes
     from ..export.npy import radiance_field_bytes
     from ..export.ply import ply_bytes
@@ -146,4 +153,5 @@ def file_of(sample: "Sample") -> bytes:
     if sample.radiance_field is not None:
         return radiance_field_bytes(sample.radiance_field, format="npy")
     assert sample.voxels is not None
-    return sample.voxels.to_bytes()
+    voxels = sample.voxels.to_bytes()
+    return native.convert(voxels, output_format) if output_format in CONVERTED else voxels

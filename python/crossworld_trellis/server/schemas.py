@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 MAX_PICTURES = 16
 """Most pictures of one object, as in `pipeline`."""
 
-OutputFormat = Literal["glb", "ply", "npy", "voxels"]
+OutputFormat = Literal["glb", "ply", "npy", "voxels", "vox", "csm", "bcf"]
 Mode = Literal["stochastic", "multidiffusion"]
 
 Seed = Annotated[int, Field(ge=0, lt=2**64, description="equal seeds give equal objects")]
@@ -66,7 +66,10 @@ class StreamRequest(GenerationSettings):
 class GenerateForm(_Strict):
     """The fields of `POST /generate` beside `image`."""
 
-    output_format: OutputFormat = "glb"
+    output_format: Annotated[
+        OutputFormat,
+        Field(description="vox, csm and bcf where the server has crossworld-trellis-native"),
+    ] = "glb"
     seed: Seed = 0
     resolution: Resolution | None = None
     steps: Steps | None = None

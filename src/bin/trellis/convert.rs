@@ -78,9 +78,7 @@ impl Colors {
         match self.palette {
             Some(PaletteName::Model) => PaletteChoice::Model,
             Some(PaletteName::Crossworld) => PaletteChoice::Crossworld(colors),
-            // Whoever says how materials are chosen means materials.
-            None if self.named || self.dither => PaletteChoice::Crossworld(colors),
-            None => PaletteChoice::Auto,
+            None => PaletteChoice::implied_by(colors),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use crossworld_trellis::format::{self, Contents, ReadOptions};
-use crossworld_trellis::render::{Background, Placed, View, render};
+use crossworld_trellis::render::{Background, View, portrait};
 
 use crate::failure::Failure;
 use crate::info::load;
@@ -48,7 +48,7 @@ fn degrees(text: &str) -> Result<f32, String> {
 
 fn slope(text: &str) -> Result<f32, String> {
     let angle = degrees(text)?;
-    if angle.abs() <= 89.0 {
+    if View::PITCHES.contains(&angle) {
         Ok(angle)
     } else {
         Err("use -89 to 89".into())
@@ -95,10 +95,5 @@ pub fn check_png(path: &Path) -> Result<(), Failure> {
 /// Draws voxels into a PNG file.
 pub fn save_preview(path: &Path, contents: &Contents, view: &View) -> Result<(), Failure> {
     let model = contents.to_model()?;
-    let placed = Placed {
-        model: &model,
-        position: glam::Vec3::ZERO,
-        voxel_size: 1.0,
-    };
-    Ok(render(&[placed], view)?.save_png(path)?)
+    Ok(portrait(&model, view)?.save_png(path)?)
 }

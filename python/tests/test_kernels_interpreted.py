@@ -1,4 +1,8 @@
-"""The kernels on a machine without a GPU, through Triton's interpreter: slow, but the same code."""
+"""The kernels on a machine without a GPU, through Triton's interpreter: slow, but the same code.
+
+They are imported inside the tests, because Triton need not be there. `conftest` asks for the
+interpreter.
+"""
 
 import importlib.util
 import itertools
@@ -19,12 +23,6 @@ pytestmark = [
     # Of the interpreter's own.
     pytest.mark.filterwarnings("ignore"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read when a file with kernels is imported, so these are imported inside the tests."""
-    monkeypatch.setenv("TRITON_INTERPRET", "1")
 
 
 def test_add_norm_is_what_torch_makes() -> None:

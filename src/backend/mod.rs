@@ -21,7 +21,8 @@ pub use pool::BackendPool;
 pub use prompt::Prompt;
 #[cfg(feature = "server")]
 pub use server::{
-    Health, HealthStatus, SERVER_VARIABLE, Server, ServerError, ServerTimeouts, TOKEN_VARIABLE,
+    Health, HealthStatus, LocalServer, SERVER_VARIABLE, Server, ServerError, ServerTimeouts,
+    SpawnOptions, TOKEN_VARIABLE,
 };
 pub use watch::{Cancelled, Progress, Stage, Unwatched, Watch};
 

@@ -21,6 +21,7 @@ def open_pipeline(
     image_encoder: str | os.PathLike[str] | None = None,
     revision: str | None = None,
     offline: bool = False,
+    fast: bool | None = None,
     pipeline_type: str | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Trellis | Trellis2:
@@ -37,6 +38,7 @@ def open_pipeline(
             outputs=outputs,
             low_vram=low_vram,
             image_encoder=image_encoder,
+            fast=fast,
             pipeline_type=pipeline_type,
             on_progress=on_progress,
         )
@@ -52,5 +54,6 @@ def open_pipeline(
         outputs=outputs,
         low_vram=low_vram,
         image_encoder=image_encoder,
+        fast=fast,
         on_progress=on_progress,
     )

@@ -106,6 +106,7 @@ class Trellis:
             outputs=outputs,
             low_vram=low_vram,
             image_encoder=image_encoder,
+            fast=fast,
             on_progress=on_progress,
         )
 
@@ -119,6 +120,7 @@ class Trellis:
         outputs: Sequence[str] = ("voxels",),
         low_vram: bool = False,
         image_encoder: str | os.PathLike[str] | None = None,
+        fast: bool | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> "Trellis":
         """As `load`, of a checkpoint that is open already."""

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import torch
 
+from .. import config
 from ..cascade import DEFAULT_MAX_TOKENS
 from ..checkpoint.roles import STRUCTURE_DECODER
 from ..checkpoint.trellis2 import Trellis2Checkpoint
@@ -13,6 +14,7 @@ from ..checkpoint.trellis2_roles import DECODERS, roles_for
 from ..device import choose_device, choose_dtype, memory_errors
 from ..guidance import GuidanceSettings
 from ..image import CutOut, Source
+from ..kernels.choice import plain
 from ..request import MAX_SAMPLES, Request, whole
 from ..sampler import SettingsError, Step
 from ..sparse.grid import VoxelGrid
@@ -26,8 +28,12 @@ from .stages import Shelf2, decode, find_shape, find_structure, find_texture, lo
 class Trellis2:
     """A checkpoint made ready to generate: made by `load`. One thread at a time may use it."""
 
-    def __init__(self, shelf: Shelf2, outputs: Sequence[str], pipeline_type: str) -> None:
+    def __init__(
+        self, shelf: Shelf2, outputs: Sequence[str], pipeline_type: str, *, fast: bool = True
+    ) -> None:
+        """`fast` as in `load`."""
         self._shelf = shelf
+        self._fast = fast
         self.outputs = tuple(outputs)
         self.pipeline_type = pipeline_type
 
@@ -43,6 +49,7 @@ class Trellis2:
         image_encoder: str | os.PathLike[str] | None = None,
         revision: str | None = None,
         offline: bool = False,
+        fast: bool | None = None,
         pipeline_type: str | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> "Trellis2":
@@ -50,7 +57,8 @@ class Trellis2:
 
         As `Trellis.load`. `pipeline_type` ("512", "1024", "1024_cascade", "1536_cascade") is by
         default the checkpoint's. `dtype` is that of the flows, "auto" bfloat16 on a GPU; decoders
-        compute in float16 wherever the flows do not in float32.
+        compute in float16 wherever the flows do not in float32. `fast` lets a GPU take the kernels
+        of `kernels` where it can.
 
         Raises `CheckpointError`, `SettingsError` or `DeviceMemoryError`.
         """
@@ -62,6 +70,7 @@ class Trellis2:
             outputs=outputs,
             low_vram=low_vram,
             image_encoder=image_encoder,
+            fast=fast,
             pipeline_type=pipeline_type,
             on_progress=on_progress,
         )
@@ -76,6 +85,7 @@ class Trellis2:
         outputs: Sequence[str] = ("voxels",),
         low_vram: bool = False,
         image_encoder: str | os.PathLike[str] | None = None,
+        fast: bool | None = None,
         pipeline_type: str | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> "Trellis2":
@@ -103,7 +113,8 @@ class Trellis2:
                 watch.tell("loading", index + 1, len(roles) + 1)
                 shelf.model(role)
         watch.tell("loading", len(roles) + 1, len(roles) + 1)
-        return cls(shelf, outputs, kind.name)
+        fast = config.fast() if fast is None else fast
+        return cls(shelf, outputs, kind.name, fast=fast)
 
     @property
     def device(self) -> torch.device:
@@ -183,7 +194,8 @@ class Trellis2:
             noise=_checked_noise(noise, len(kind.passes)),
             preprocessed=preprocessed,
         )
-        return self._run(plan, request, cut_out)
+        with plain(not self._fast):
+            return self._run(plan, request, cut_out)
 
     def _run(self, plan: Plan2, request: Request, cut_out: CutOut | None) -> list[Sample2]:
         """The samples of a request."""

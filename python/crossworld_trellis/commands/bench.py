@@ -129,7 +129,7 @@ def _cold_start(options: argparse.Namespace) -> float:
     started = time.perf_counter()
     ended = subprocess.run([*command, *["--plain"] * options.plain], capture_output=True, text=True)
     if ended.returncode:
-        last = ended.stderr.strip().rpartition("\n")[2]
+        last = ended.stderr.strip().rpartition("\n")[2].removeprefix("error: ")
         raise TrellisError(f"the process for the cold start failed: {last}")
     return time.perf_counter() - started
 

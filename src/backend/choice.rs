@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "python")]
+use super::Python;
 #[cfg(feature = "server")]
 use super::Server;
 use super::{Backend, BackendError, BackendPool, Inflate};
@@ -70,6 +72,8 @@ impl Default for Backends {
         backends.register(Server::NAME, || {
             Ok(Box::new(Server::from_environment()?.reached()?))
         });
+        #[cfg(feature = "python")]
+        backends.register(Python::NAME, || Ok(Box::new(Python::new().examined()?)));
         backends
     }
 }

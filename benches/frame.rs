@@ -2,8 +2,9 @@
 //!
 //! `cargo bench --bench frame --no-default-features --features bevy`. An app without a renderer runs at 60 frames a
 //! second, as a game does; the time of `App::update` alone is measured. A backend hands over a prepared shell of about
-//! 69 000 voxels with many colours, twice: as preview and as result. Printed are the idle frames, the longest frame
-//! from the request until the model stands, over several models, and how much longer that is.
+//! 69 000 voxels with many colours, twice: as preview and as result. Printed are the longest frame from the request
+//! until the model stands, and for comparison the longest of as many idle frames and of as many beside threads that
+//! only count: what is left of a model's cost when the machine's own is taken away.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -12,15 +13,19 @@
     reason = "a bench may panic"
 )]
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 use crossworld_trellis::backend::{Backend, BackendError, BackendInfo, Backends, Prompt, Watch};
 use crossworld_trellis::prelude::*;
+use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_priority};
 
 const RESOLUTION: u16 = 128;
-const IDLE_FRAMES: usize = 120;
+const SETTLING_FRAMES: usize = 30;
 const MODELS: usize = 20;
+/// The worker and a task that meshes.
+const COUNTERS: usize = 2;
 /// From the start of a frame to the start of the next.
 const PACE: Duration = Duration::from_micros(16_667);
 
@@ -95,8 +100,17 @@ fn frame(app: &mut App) -> Duration {
     took
 }
 
-/// Longest frame from the request until the model stands.
-fn longest_frame(app: &mut App) -> Duration {
+/// The frames of one model, and as many of two other kinds right after it.
+struct Round {
+    appearing: Vec<Duration>,
+    idle: Vec<Duration>,
+    /// While as many threads as the plugin has at work do nothing but count, at the worker's priority: what this
+    /// machine makes of any threads in the background.
+    beside_counters: Vec<Duration>,
+}
+
+/// Asks for a model and measures the frames until it stands, then as many others.
+fn round(app: &mut App) -> Round {
     let picture = Picture::new(1, 1, vec![255; 4]).expect("one pixel is a picture");
     let request = GenerateRequest::new(picture);
     let world = app.world_mut();
@@ -104,9 +118,9 @@ fn longest_frame(app: &mut App) -> Duration {
         image_to_3d.generate(&mut world.commands(), request)
     });
     world.flush();
-    let mut longest = Duration::ZERO;
+    let mut appearing = Vec::new();
     loop {
-        longest = longest.max(frame(app));
+        appearing.push(frame(app));
         match app
             .world()
             .get::<Generation>(entity)
@@ -118,32 +132,66 @@ fn longest_frame(app: &mut App) -> Duration {
     }
     // The removal is part of the game too, but not of this question.
     app.world_mut().entity_mut(entity).despawn();
-    app.update();
-    longest
+    settle(app);
+    let idle = appearing.iter().map(|_| frame(app)).collect();
+    let counting = AtomicBool::new(true);
+    let beside_counters = std::thread::scope(|scope| {
+        for _ in 0..COUNTERS {
+            scope.spawn(|| {
+                let priority = ThreadPriorityValue::try_from(25_u8).expect("25 is a priority");
+                let _ = set_current_thread_priority(ThreadPriority::Crossplatform(priority));
+                while counting.load(Ordering::Relaxed) {}
+            });
+        }
+        let frames = appearing.iter().map(|_| frame(app)).collect();
+        counting.store(false, Ordering::Relaxed);
+        frames
+    });
+    settle(app);
+    Round {
+        appearing,
+        idle,
+        beside_counters,
+    }
+}
+
+/// Lets frames pass until an app that has just done something is idle again.
+fn settle(app: &mut App) {
+    for _ in 0..SETTLING_FRAMES {
+        frame(app);
+    }
+}
+
+/// Median and longest, in milliseconds.
+fn median_and_longest(times: impl Iterator<Item = Duration>) -> (f64, f64) {
+    let mut times: Vec<f64> = times.map(|time| time.as_secs_f64() * 1e3).collect();
+    times.sort_by(f64::total_cmp);
+    (times[times.len() / 2], times[times.len() - 1])
 }
 
 fn main() {
     let voxels = shell();
     println!("{} voxels at {RESOLUTION}^3", voxels.len());
     let mut app = app(voxels);
-    let mut idle: Vec<Duration> = (0..IDLE_FRAMES).map(|_| frame(&mut app)).collect();
-    idle.sort();
-    let median_idle = idle[IDLE_FRAMES / 2];
-    let mut longest: Vec<Duration> = (0..MODELS).map(|_| longest_frame(&mut app)).collect();
-    longest.sort();
-    let ms = |time: Duration| time.as_secs_f64() * 1e3;
-    println!(
-        "idle frame: median {:.3} ms, longest {:.3} ms",
-        ms(median_idle),
-        ms(idle[IDLE_FRAMES - 1])
-    );
-    println!(
-        "longest frame while a model appears, over {MODELS} models: median {:.3} ms, worst {:.3} ms",
-        ms(longest[MODELS / 2]),
-        ms(longest[MODELS - 1])
-    );
-    println!(
-        "the worst exceeds the idle frame by {:.3} ms",
-        ms(longest[MODELS - 1].saturating_sub(median_idle))
-    );
+    settle(&mut app);
+    let rounds: Vec<Round> = (0..MODELS).map(|_| round(&mut app)).collect();
+    let (idle, _) = median_and_longest(rounds.iter().flat_map(|round| round.idle.iter().copied()));
+    println!("idle frame: median {idle:.3} ms");
+    println!("longest frame of {MODELS} rounds, less the idle frame:");
+    let kinds: [(&str, fn(&Round) -> &Vec<Duration>); 3] = [
+        ("idle", |round| &round.idle),
+        ("beside threads that count", |round| &round.beside_counters),
+        ("while a model appears", |round| &round.appearing),
+    ];
+    for (name, frames) in kinds {
+        let longest = rounds
+            .iter()
+            .filter_map(|round| frames(round).iter().copied().max());
+        let (median, worst) = median_and_longest(longest);
+        println!(
+            "{name}: median {:.3} ms, worst {:.3} ms",
+            median - idle,
+            worst - idle
+        );
+    }
 }

@@ -15,9 +15,11 @@ from .errors import TrellisError
 COMMANDS = {
     "generate": "make voxels, Gaussians, a radiance field or a mesh from a picture",
     "info": "tell what a .voxels file holds",
+    "fetch": "download the models now instead of at the first generation",
     "serve": "answer other programs' requests for objects, over HTTP and a WebSocket",
     "make-tiny": "write a tiny checkpoint with random weights, for trying things out",
-    "verify": "check this machine and the models on it",
+    "doctor": "find what is wrong with this installation and tell what to do",
+    "verify": "run the networks on this machine and check the models on it",
     "bench": "measure the full-size networks with random weights on this machine",
 }
 """Every command with what it is for."""

@@ -4,6 +4,7 @@ Each function reads its variable when it is called, so that importing the packag
 """
 
 import os
+from collections.abc import Mapping
 
 DEFAULT_MODEL = "microsoft/TRELLIS-image-large"
 """The checkpoint that is used when none is named."""
@@ -74,14 +75,17 @@ def device() -> str:
     return os.environ.get(DEVICE_VARIABLE) or "auto"
 
 
-def needless_variables() -> list[str]:
-    """A line for each variable that is set, was needed by the original, and does nothing here."""
-    lines = [f"{name}: {reason}" for name, reason in _NEEDLESS.items() if name in os.environ]
-    workers = os.environ.get(WORKERS_VARIABLE)
-    if workers and workers != "1":
+def needless_variables(variables: Mapping[str, str] | None = None) -> list[str]:
+    """A line for each variable that is set, was needed by the original, and does nothing here.
+
+    Without `variables`, of this process.
+    """
+    variables = os.environ if variables is None else variables
+    lines = [f"{name}: {reason}" for name, reason in _NEEDLESS.items() if name in variables]
+    if variables.get(WORKERS_VARIABLE, "1") not in ("", "1"):
         lines.append(f"{WORKERS_VARIABLE}: one worker makes several objects together")
-    lines += [f"{name}: xformers is not used" for name in os.environ if name.startswith("XFORMERS")]
-    folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    lines += [f"{name}: xformers is not used" for name in variables if name.startswith("XFORMERS")]
+    folders = variables.get("PYTHONPATH", "").split(os.pathsep)
     if any(os.path.basename(folder.rstrip("/\\")).upper() == "TRELLIS" for folder in folders):
         lines.append("PYTHONPATH: the checkout of TRELLIS that it names is not used")
     return sorted(lines)

@@ -2,35 +2,38 @@
 
 Encode the pictures; sample which cells of a grid are solid (structure); sample a latent vector for
 each of them (appearance); decode to what was asked for. What the networks look like inside is in
-`models`, files are written by `export`. Results are in the object's frame (z up) except voxels,
-which are y up as everywhere outside the networks.
+`models`, who takes part in a run in `batch`, files are written by `export`. Results are in the
+object's frame (z up) except voxels, which are y up as everywhere outside the networks.
 """
 
 import os
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import cast
+from contextlib import contextmanager, suppress
+from typing import Literal
 
 import torch
+from PIL import Image
 from torch import Tensor
 
+from .batch import Batch, Member, NobodyLeft, Sample, conditions, grid_of, renumbered, rows_of
 from .checkpoint import Checkpoint, roles_for
-from .checkpoint.roles import (
-    GAUSSIAN_DECODER,
-    LATENT_FLOW,
-    MESH_DECODER,
-    RADIANCE_FIELD_DECODER,
-    STRUCTURE_DECODER,
-    STRUCTURE_FLOW,
-)
-from .device import choose_device, choose_dtype, exact_convolutions, memory_errors
+from .checkpoint.roles import LATENT_FLOW, STRUCTURE_FLOW
+from .decoding import decode, denormalised, solid_cells
+from .device import choose_device, choose_dtype, memory_errors
 from .errors import TrellisError
-from .gaussians import Gaussians
 from .image import CutOut, Source, preprocess, squeeze, stack
-from .mesh import Mesh
-from .models.structure_decoder import active_voxels
-from .radiance_field import RadianceField
+from .previews import guess_appearance, guess_structure, show_solid_cells
+from .request import (
+    MAX_SAMPLES,
+    EmptyResultError,
+    Noise,
+    Plan,
+    Request,
+    checked_outputs,
+    noise_for,
+    refinement_of,
+    whole,
+)
 from .sampler import (
     TIME_SCALE,
     ManyPictures,
@@ -44,56 +47,9 @@ from .sampler import (
 from .shelf import Shelf
 from .sparse.grid import VoxelGrid
 from .sparse.grouping import host_numbers
-from .surface import Cubes, extract
-from .voxelize import occupancy_preview, voxels_from_cubes, voxels_from_gaussians
-from .voxels import SparseVoxels
-from .watch import Preview, Progress, Stage, Watch
+from .watch import PREVIEW_EVERY, Preview, Progress, Stage, Watch
 
-MAX_PICTURES = 16
-"""Most pictures of one object."""
-
-MAX_SAMPLES = 64
-"""Most samples of one call."""
-
-
-class EmptyResultError(TrellisError):
-    """The model found no solid cell in what it was shown."""
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Noise:
-    """Where a run starts, in place of a seed: to repeat a result on another machine."""
-
-    structure: Tensor
-    """[samples,C,R,R,R] of the first stage."""
-    latents: Tensor
-    """[N,C] of the second, one row for each active voxel, sample after sample."""
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Sample:
-    """One object; what was not asked for is `None`."""
-
-    voxels: SparseVoxels | None
-    gaussians: Gaussians | None
-    radiance_field: RadianceField | None
-    mesh: Mesh | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Request:
-    """A checked call of `generate`."""
-
-    samples: int
-    outputs: frozenset[str]
-    refinement: int
-    """How many times finer than the active voxels the result is: 1 or less needs Gaussians."""
-    resolution: int
-    structure: SamplerSettings
-    latents: SamplerSettings
-    mode: ManyPictures
-    noise: Noise | None
-    watch: Watch
+__all__ = ["EmptyResultError", "Noise", "Request", "Sample", "Trellis"]
 
 
 class Trellis:
@@ -127,7 +83,7 @@ class Trellis:
 
         Raises `CheckpointError`, `SettingsError` or `DeviceMemoryError`.
         """
-        roles = roles_for(_checked_outputs(outputs))
+        roles = roles_for(checked_outputs(outputs))
         where = choose_device(device)
         torso = choose_dtype(dtype, where)
         watch = Watch(on_progress=on_progress)
@@ -162,7 +118,6 @@ class Trellis:
         """Where the networks come from, and the samplers' settings that it recommends."""
         return self._shelf.checkpoint
 
-    @torch.inference_mode()
     def generate(
         self,
         images: Source | Sequence[Source],
@@ -181,6 +136,7 @@ class Trellis:
         cut_out: CutOut | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         on_preview: Callable[[Preview], None] | None = None,
+        preview_every: int = PREVIEW_EVERY,
         should_cancel: Callable[[], bool] | None = None,
     ) -> list[Sample]:
         """Makes `samples` objects of one picture, or of several pictures of one object.
@@ -189,152 +145,216 @@ class Trellis:
         voxels: the model's own (64), half of it, or 2 or 4 times it, which takes the mesh decoder.
         `steps` and `cfg` hold for both stages; `structure` and `latents` replace a stage's settings
         as a whole, by default the checkpoint's. `preprocessed` pictures are only resized.
-        `on_preview` gets the solid cells of each sample once they are known.
+
+        `on_preview` gets the solid cells of each sample once they are known. Before, every
+        `preview_every` steps, it gets those that seem to become solid; afterwards, as often, the
+        object with its colours at half the model's resolution, where the Gaussian decoder is
+        loaded. With `low_vram`, or 0, it gets the solid cells only. Previews change no result.
 
         Raises `PictureError`, `SettingsError`, `EmptyResultError`, `DeviceMemoryError`,
         `CheckpointError` where a network is loaded late, and `Cancelled`.
         """
-        description = self.checkpoint.description
-        outputs = self.outputs if formats is None else formats
-        resolution = self.resolution if resolution is None else resolution
-        request = _Request(
-            samples=_whole("samples", samples, 1, MAX_SAMPLES),
-            outputs=frozenset(_checked_outputs(outputs)),
-            refinement=self._refinement(resolution),
+        plan = self._plan(
+            samples=whole("samples", samples, 1, MAX_SAMPLES),
+            formats=formats,
             resolution=resolution,
-            structure=_settings(structure, description.structure_sampler, steps, cfg),
-            latents=_settings(latents, description.latent_sampler, steps, cfg),
-            mode=check_mode(mode),
+            structure=structure,
+            latents=latents,
+            steps=steps,
+            cfg=cfg,
+            mode=mode,
             noise=noise,
-            watch=Watch(
-                on_progress=on_progress, on_preview=on_preview, should_cancel=should_cancel
-            ),
+            preprocessed=preprocessed,
         )
-        random = torch.Generator().manual_seed(_whole("seed", seed, 0, 2**64 - 1))
-        pictures = _as_list(images)
-        with self._stage(request, "picture", "looking at the picture"):
-            condition = self._encode(pictures, preprocessed=preprocessed, cut_out=cut_out)
-        with self._stage(request, "structure", "finding the solid cells"):
-            grid = self._structure(request, condition, random)
-        for index, span in enumerate(grid.spans):
-            if on_preview is not None:
-                cells = occupancy_preview(grid.positions[span], resolution=self.resolution)
-                on_preview(Preview(index, cells))
-        with self._stage(request, "appearance", "finding what each cell looks like"):
-            slat = self._latents(request, condition, grid, random)
-        with self._stage(request, "decoding", "decoding"):
-            result = self._decode(request, slat, grid)
-        request.watch.tell("decoding", 1, 1)
+        watch = Watch(
+            on_progress=on_progress,
+            on_preview=on_preview,
+            preview_every=preview_every,
+            should_cancel=should_cancel,
+        )
+        [result] = self._run(plan, [Request(images=images, seed=seed, watch=watch)], cut_out)
+        if isinstance(result, TrellisError):
+            raise result
         return result
 
+    def generate_batch(
+        self,
+        requests: Sequence[Request],
+        *,
+        formats: Sequence[str] | None = None,
+        resolution: int | None = None,
+        steps: int | None = None,
+        cfg: float | None = None,
+        structure: SamplerSettings | None = None,
+        latents: SamplerSettings | None = None,
+        mode: ManyPictures = "stochastic",
+        preprocessed: bool = False,
+        cut_out: CutOut | None = None,
+    ) -> list[Sample | TrellisError]:
+        """Makes an object of each request, all of them together; settings as in `generate`.
+
+        The result of a request is what it would be alone, up to rounding, which in half precision
+        decides about a few cells. The requests need equally many pictures. What ends one of them
+        alone comes back in its place: `PictureError`, `EmptyResultError`, `VoxelizeError` or
+        `Cancelled`. The work stops once all have ended.
+
+        Raises `SettingsError`, `CheckpointError` and `DeviceMemoryError`, which concern all.
+        """
+        counts = {len(request.pictures()) for request in requests}
+        if len(counts) > 1:
+            raise SettingsError(
+                f"the requests of a batch need equally many pictures, got {sorted(counts)}"
+            )
+        whole("the number of requests", len(requests), 1, MAX_SAMPLES)
+        plan = self._plan(
+            samples=1,
+            formats=formats,
+            resolution=resolution,
+            structure=structure,
+            latents=latents,
+            steps=steps,
+            cfg=cfg,
+            mode=mode,
+            noise=None,
+            preprocessed=preprocessed,
+        )
+        results = self._run(plan, requests, cut_out)
+        return [each if isinstance(each, TrellisError) else each[0] for each in results]
+
+    def _plan(
+        self,
+        *,
+        samples: int,
+        formats: Sequence[str] | None,
+        resolution: int | None,
+        structure: SamplerSettings | None,
+        latents: SamplerSettings | None,
+        steps: int | None,
+        cfg: float | None,
+        mode: ManyPictures,
+        noise: Noise | None,
+        preprocessed: bool,
+    ) -> Plan:
+        """What was asked for, checked. Raises `SettingsError`."""
+        own = self.checkpoint.description
+        resolution = self.resolution if resolution is None else resolution
+        return Plan(
+            samples=samples,
+            outputs=frozenset(checked_outputs(self.outputs if formats is None else formats)),
+            grid=self.resolution,
+            resolution=resolution,
+            refinement=refinement_of(resolution, self.resolution),
+            structure=(structure or own.structure_sampler).override(steps=steps, cfg_strength=cfg),
+            latents=(latents or own.latent_sampler).override(steps=steps, cfg_strength=cfg),
+            mode=check_mode(mode),
+            noise=noise,
+            preprocessed=preprocessed,
+        )
+
+    @torch.inference_mode()
+    def _run(
+        self, plan: Plan, requests: Sequence[Request], cut_out: CutOut | None
+    ) -> list[list[Sample] | TrellisError]:
+        """The samples of each request, or its own error. Raises what concerns all."""
+        batch = Batch(requests)
+        with suppress(NobodyLeft):
+            with self._stage(plan, batch, "picture", "looking at the picture"):
+                self._encode(plan, batch, cut_out)
+            with self._stage(plan, batch, "structure", "finding the solid cells"):
+                self._structure(plan, batch)
+            show_solid_cells(plan, batch)
+            with self._stage(plan, batch, "appearance", "finding what each cell looks like"):
+                self._latents(plan, batch)
+            with self._stage(plan, batch, "decoding", "decoding"):
+                decode(self._shelf, plan, batch)
+            batch.tell("decoding", 1, 1)
+        return [member.result() for member in batch.members]
+
     @contextmanager
-    def _stage(self, request: _Request, stage: Stage, doing: str) -> Generator[None]:
+    def _stage(self, plan: Plan, batch: Batch, stage: Stage, doing: str) -> Generator[None]:
         """Announces a stage, names it where memory runs out, and tidies up after it."""
-        steps = {"structure": request.structure.steps, "appearance": request.latents.steps}
-        request.watch.tell(stage, 0, steps.get(stage, 1))
+        steps = {"structure": plan.structure.steps, "appearance": plan.latents.steps}
+        batch.tell(stage, 0, steps.get(stage, 1))
         try:
             with memory_errors(self.device, doing):
                 yield
         finally:
             self._shelf.tidy()
 
-    def _encode(
-        self, pictures: Sequence[Source], *, preprocessed: bool, cut_out: CutOut | None
-    ) -> Tensor:
-        """Pictures → [K,1,L,C] float32: K pictures that all samples share."""
-        squares = [
-            squeeze(picture) if preprocessed else preprocess(picture, cut_out=cut_out)
-            for picture in pictures
-        ]
-        pixels = torch.tensor(stack(squares), device=self.device)
-        return self._shelf.encoder().encode(pixels)[:, None]
+    def _encode(self, plan: Plan, batch: Batch, cut_out: CutOut | None) -> None:
+        """Pictures → what the networks see of them."""
+        squares: dict[Member, list[Image.Image]] = {}
+        for member in batch.living():
+            with member.alone():
+                squares[member] = [
+                    squeeze(picture) if plan.preprocessed else preprocess(picture, cut_out=cut_out)
+                    for picture in member.request.pictures()
+                ]
+        members = batch.living()
+        encoder = self._shelf.encoder()
+        for member in members:
+            pixels = torch.tensor(stack(squares[member]), device=self.device)
+            member.condition = encoder.encode(pixels)[:, None]  # [K,L,C]→[K,1,L,C]
 
-    def _structure(
-        self, request: _Request, condition: Tensor, random: torch.Generator
-    ) -> VoxelGrid:
-        """The active voxels of all samples."""
+    def _structure(self, plan: Plan, batch: Batch) -> None:
+        """Finds the active voxels of all samples."""
+        members, given = batch.living(), plan.noise and plan.noise.structure
         flow = self._shelf.model(STRUCTURE_FLOW)
-        shape = flow.noise_shape(request.samples)
-        given = request.noise.structure if request.noise is not None else None
-        noise = _noise(given, shape, random, "structure").to(self.device)
-        field = flow.field(condition, self._times(request.structure))
-        state = self._sample(field, noise, request.structure, request, condition, "structure")
+        shape = flow.noise_shape(plan.samples)
+        noise = torch.cat([noise_for(given, shape, each.random, "structure") for each in members])
+        field = flow.field(conditions(members), self._times(plan.structure))
+
+        def guess(step: Step) -> None:
+            guess_structure(self._shelf, plan, members, step)
+
+        state = self._sample(plan, batch, "structure", field, noise, guess)
         del flow, field
-        decoder = self._shelf.model(STRUCTURE_DECODER)
-        with exact_convolutions(self.dtype):
-            logits = decoder(state)
-        coords = active_voxels(logits)
-        counts = host_numbers(torch.bincount(coords[:, 0], minlength=request.samples))
-        if 0 in counts:
-            raise EmptyResultError(
-                f"sample {counts.index(0) + 1} of {len(counts)} has no solid cell: try another "
-                "seed, more steps, or a picture that shows the object larger"
-            )
-        return VoxelGrid(coords, items=counts)
+        coords = solid_cells(self._shelf, state)
+        counts = host_numbers(torch.bincount(coords[:, 0], minlength=len(state)))
+        for index, member in enumerate(members):
+            first, last = index * plan.samples, (index + 1) * plan.samples
+            rows = slice(sum(counts[:first]), sum(counts[:last]))
+            with member.alone():
+                member.grid = _grid(renumbered(coords[rows], -first), counts[first:last])
 
-    def _latents(
-        self, request: _Request, condition: Tensor, grid: VoxelGrid, random: torch.Generator
-    ) -> Tensor:
-        """[N,C] de-normalised latents of the active voxels."""
+    def _latents(self, plan: Plan, batch: Batch) -> None:
+        """Finds the latents of the active voxels."""
+        members, given = batch.living(), plan.noise and plan.noise.latents
         flow = self._shelf.model(LATENT_FLOW)
-        shape = (len(grid), flow.config.in_channels)
-        given = request.noise.latents if request.noise is not None else None
-        noise = _noise(given, shape, random, "latents").to(self.device)
-        field = flow.field(condition, self._times(request.latents), grid)
-        state = self._sample(field, noise, request.latents, request, condition, "appearance")
-        description = self.checkpoint.description
-        mean = torch.tensor(description.latent_mean, device=self.device)
-        std = torch.tensor(description.latent_std, device=self.device)
-        return state * std + mean
+        channels = flow.config.in_channels
+        noise = torch.cat(
+            [noise_for(given, (len(m.grid), channels), m.random, "latents") for m in members]
+        )
+        field = flow.field(conditions(members), self._times(plan.latents), grid_of(members))
 
-    def _decode(self, request: _Request, slat: Tensor, grid: VoxelGrid) -> list[Sample]:
-        """Every sample in every output that was asked for; networks run one after the other."""
-        outputs, fine = request.outputs, request.refinement > 1
-        gaussians: list[Gaussians] | None = None
-        fields: list[RadianceField] | None = None
-        cubes: list[Cubes] | None = None
-        if "gaussians" in outputs or ("voxels" in outputs and not fine):
-            gaussians = self._shelf.model(GAUSSIAN_DECODER)(slat, grid)
-        if "radiance_field" in outputs:
-            fields = self._shelf.model(RADIANCE_FIELD_DECODER)(slat, grid)
-        if "mesh" in outputs or ("voxels" in outputs and fine):
-            cubes = self._shelf.model(MESH_DECODER)(slat, grid)
-        result: list[Sample] = []
-        for index, span in enumerate(grid.spans):
-            voxels: SparseVoxels | None = None
-            if "voxels" in outputs and cubes is not None and fine:
-                voxels = voxels_from_cubes(cubes[index], resolution=request.resolution)
-            elif "voxels" in outputs and gaussians is not None:
-                voxels = voxels_from_gaussians(
-                    grid.positions[span],
-                    gaussians[index],
-                    grid_resolution=self.resolution,
-                    resolution=request.resolution,
-                )
-            result.append(
-                Sample(
-                    voxels=voxels,
-                    gaussians=gaussians[index] if gaussians and "gaussians" in outputs else None,
-                    radiance_field=fields[index] if fields else None,
-                    mesh=extract(cubes[index]) if cubes and "mesh" in outputs else None,
-                )
-            )
-        return result
+        def guess(step: Step) -> None:
+            guess_appearance(self._shelf, plan, members, step)
+
+        state = self._sample(plan, batch, "appearance", field, noise, guess)
+        latents = rows_of(members, denormalised(self._shelf, state))
+        for member, own in zip(members, latents, strict=True):
+            member.latents = own
 
     def _sample(
         self,
+        plan: Plan,
+        batch: Batch,
+        stage: Literal["structure", "appearance"],
         field: VelocityField,
         noise: Tensor,
-        settings: SamplerSettings,
-        request: _Request,
-        condition: Tensor,
-        stage: Stage,
+        guess: Callable[[Step], None],
     ) -> Tensor:
         def on_step(step: Step) -> None:
-            request.watch.tell(stage, step.done, step.steps)
+            batch.tell(stage, step.done, step.steps)
+            guess(step)
 
         return sample(
-            field, noise, settings, pictures=len(condition), mode=request.mode, on_step=on_step
+            field,
+            noise.to(self.device),
+            plan.structure if stage == "structure" else plan.latents,
+            pictures=len(batch.members[0].request.pictures()),
+            mode=plan.mode,
+            on_step=on_step,
         )
 
     def _times(self, settings: SamplerSettings) -> Tensor:
@@ -343,54 +363,12 @@ class Trellis:
         times = torch.tensor(settings.times()[:-1] * TIME_SCALE, dtype=torch.float32)
         return times.to(self.device)
 
-    def _refinement(self, resolution: int) -> int:
-        own = self.resolution
-        allowed = {own // 2: 0, own: 1, 2 * own: 2, 4 * own: 4}
-        if resolution not in allowed:
-            known = ", ".join(map(str, allowed))
-            raise SettingsError(f"resolution must be one of {known}, got {resolution}")
-        return allowed[resolution]
 
-
-def _checked_outputs(outputs: Sequence[str]) -> Sequence[str]:
-    if isinstance(outputs, str):
-        raise SettingsError(f"outputs must be a list such as ('{outputs}',), got a text")
-    if not outputs:
-        raise SettingsError("no output is asked for: name at least one, such as 'voxels'")
-    try:
-        roles_for(outputs)
-    except ValueError as error:
-        raise SettingsError(str(error)) from error
-    return outputs
-
-
-def _settings(
-    given: SamplerSettings | None, own: SamplerSettings, steps: int | None, cfg: float | None
-) -> SamplerSettings:
-    return (given or own).override(steps=steps, cfg_strength=cfg)
-
-
-def _noise(
-    given: Tensor | None, shape: tuple[int, ...], random: torch.Generator, name: str
-) -> Tensor:
-    """The noise that was given, or else the next numbers of the generator, on the CPU."""
-    if given is None:
-        return torch.randn(shape, generator=random)
-    if tuple(given.shape) != shape:
-        raise SettingsError(f"noise.{name} has shape {list(given.shape)}, expected {list(shape)}")
-    return given.float()
-
-
-def _as_list(images: Source | Sequence[Source]) -> Sequence[Source]:
-    pictures = cast(list[Source], list(images) if isinstance(images, (list, tuple)) else [images])
-    if not 1 <= len(pictures) <= MAX_PICTURES:
-        raise SettingsError(f"give 1 to {MAX_PICTURES} pictures of one object, got {len(pictures)}")
-    return pictures
-
-
-def _whole(name: str, value: int, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise SettingsError(f"{name} must be a whole number, got {value!r}")
-    if not low <= value <= high:
-        raise SettingsError(f"{name} must be {low} to {high}, got {value}")
-    return value
+def _grid(coords: Tensor, counts: Sequence[int]) -> VoxelGrid:
+    """The active voxels of one request. Raises `EmptyResultError` where a sample has none."""
+    if 0 in counts:
+        raise EmptyResultError(
+            f"sample {counts.index(0) + 1} of {len(counts)} has no solid cell: try another "
+            "seed, more steps, or a picture that shows the object larger"
+        )
+    return VoxelGrid(coords, items=counts)

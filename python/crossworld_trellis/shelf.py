@@ -48,6 +48,10 @@ class Shelf:
             self._kept[role] = module
         return module
 
+    def holds(self, role: str) -> bool:
+        """Whether the network in a role lies ready, so that asking for it costs nothing."""
+        return role in self._kept
+
     def encoder(self) -> ImageEncoder:
         """The image encoder. Raises as `model`."""
         if self._encoder is not None:

@@ -32,6 +32,10 @@ class Preview:
     voxels: SparseVoxels
 
 
+PREVIEW_EVERY = 5
+"""Steps from one coarse preview to the next, where nobody says otherwise."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Watch:
     """The caller's ears and its hand on the brake.
@@ -41,6 +45,9 @@ class Watch:
 
     on_progress: Callable[[Progress], None] | None = None
     on_preview: Callable[[Preview], None] | None = None
+    """Without it no preview is made."""
+    preview_every: int = PREVIEW_EVERY
+    """Steps from one coarse preview to the next; 0 for none but the solid cells."""
     should_cancel: Callable[[], bool] | None = None
 
     def tell(self, stage: Stage, step: int, steps: int) -> None:

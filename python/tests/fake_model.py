@@ -2,19 +2,20 @@
 
 import io
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from crossworld_trellis.errors import Cancelled, TrellisError
 from crossworld_trellis.server.app import create_app
 from crossworld_trellis.server.job import Order
 from crossworld_trellis.server.model import Description
 from crossworld_trellis.server.settings import ServerSettings
 from crossworld_trellis.voxels import SparseVoxels
-from crossworld_trellis.watch import Preview, Progress, Watch
+from crossworld_trellis.watch import Preview, Progress, Stage, Watch
 
 STEPS = 4
 
@@ -34,6 +35,30 @@ def picture(*, side: int = 32, color: int = 200) -> bytes:
     return file.getvalue()
 
 
+class Together:
+    """Those of a batch who have not cancelled."""
+
+    def __init__(self, watches: Sequence[Watch]) -> None:
+        self.watches = watches
+        self.ended: dict[int, TrellisError] = {}
+
+    def all_ended(self) -> bool:
+        return len(self.ended) == len(self.watches)
+
+    def tell(self, stage: Stage, step: int, steps: int) -> None:
+        for index, watch in enumerate(self.watches):
+            if index not in self.ended:
+                try:
+                    watch.tell(stage, step, steps)
+                except Cancelled as error:
+                    self.ended[index] = error.with_traceback(None)
+
+    def preview(self, voxels: SparseVoxels) -> None:
+        for index, watch in enumerate(self.watches):
+            if index not in self.ended and watch.on_preview is not None:
+                watch.on_preview(Preview(0, voxels))
+
+
 class FakeModel:
     """Answers with a voxel whose red is the seed. Each step takes one `permits`."""
 
@@ -42,10 +67,15 @@ class FakeModel:
         self.free = True
         self.started: list[int] = []
         """Seeds in the order in which they were begun."""
+        self.batches: list[list[int]] = []
+        """Seeds that were made together."""
         self.steps_done = 0
+        """Steps of batches."""
         self.orders: list[Order] = []
         self.errors: list[Exception] = []
-        """Raised, one a generation, in place of an answer."""
+        """Raised, one a batch, in place of answers."""
+        self.own_errors: dict[int, TrellisError] = {}
+        """In place of the voxel of a seed."""
         self.answer: bytes | None = None
         """In place of a voxel."""
         self.recovered = 0
@@ -73,21 +103,33 @@ class FakeModel:
             model="fake", device="cpu", device_name="cpu", capability=None, dtype="float32"
         )
 
-    def generate(self, order: Order, watch: Watch) -> bytes:
-        self.started.append(order.settings.seed)
-        self.orders.append(order)
+    def generate(
+        self, orders: Sequence[Order], watches: Sequence[Watch]
+    ) -> list[bytes | TrellisError]:
+        seeds = [order.settings.seed for order in orders]
+        self.batches.append(seeds)
+        self.started += seeds
+        self.orders += orders
         if self.errors:
             raise self.errors.pop(0)
-        watch.tell("picture", 0, 1)
+        together = Together(watches)
+        together.tell("picture", 0, 1)
         for step in range(STEPS):
+            if together.all_ended():
+                break
             if not self.free:
                 assert self.permits.acquire(timeout=10)
             self.steps_done += 1
-            watch.tell("structure", step + 1, STEPS)
-        if watch.on_preview is not None:
-            watch.on_preview(Preview(0, cube(1)))
-        watch.tell("decoding", 1, 1)
-        return self.answer or cube(order.settings.seed % 256).to_bytes()
+            together.tell("structure", step + 1, STEPS)
+        together.preview(cube(1))
+        together.tell("decoding", 1, 1)
+        return [
+            together.ended.get(index)
+            or self.own_errors.get(seed)
+            or self.answer
+            or cube(seed % 256).to_bytes()
+            for index, seed in enumerate(seeds)
+        ]
 
     def recover(self) -> None:
         self.recovered += 1

@@ -1,5 +1,6 @@
-"""`generate`, `make-tiny` and `verify` as a user runs them, with tiny models and no network."""
+"""`generate`, `make-tiny`, `fetch` and `verify` as a user runs them: tiny models, no network."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -186,6 +187,34 @@ def test_verify_succeeds_on_a_machine_without_models(capsys: Output) -> None:
     out = capsys.readouterr().out
     for line in ("PyTorch: ", "CUDA available: ", "Device: cpu", "Models: none downloaded"):
         assert line in out
+    made = re.search(r"Networks: run, tiny ones made (\d+) voxels", out)
+    assert made is not None and int(made[1]) > 0
+
+
+def test_verify_names_a_device_whose_networks_fail(
+    monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("CUDA error: no kernel image is available\nsecond line")
+
+    monkeypatch.setattr("crossworld_trellis.pipeline.Trellis.generate", fail)
+    assert main(["verify", "--device", "cpu"]) == 1
+    out = capsys.readouterr().out
+    assert "Networks: BROKEN: CUDA error: no kernel image is available: 'python -m" in out
+    assert out.endswith("broken: Networks\n")
+
+
+def test_fetch_brings_every_file_and_says_where_it_is(tiny: Path, capsys: Output) -> None:
+    assert main(["fetch", "--model", str(tiny)]) == 0
+    assert f"image encoder {tiny / 'image_cond'}" in capsys.readouterr().out
+
+
+def test_fetch_without_what_it_needs_ends_in_one_line(tmp_path: Path, capsys: Output) -> None:
+    folder = shutil.copytree(MODEL, tmp_path / "model")
+    (folder / "ckpts/slat_dec_rf_tiny.safetensors").unlink()
+    assert main(["fetch", "--model", str(folder), "--image-encoder", str(IMAGE_ENCODER)]) == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: slat_decoder_rf: ") and printed.count("\n") == 1
 
 
 def test_verify_lists_the_models_that_are_there(capsys: Output) -> None:

@@ -10,6 +10,7 @@ import torch
 from golden_data import IMAGE_ENCODER, MODEL, TRELLIS, assert_golden, cosine, load, params
 from PIL import Image
 
+import crossworld_trellis.decoding as decoding_module
 import crossworld_trellis.pipeline as pipeline_module
 from crossworld_trellis.checkpoint import CheckpointError
 from crossworld_trellis.errors import Cancelled, DeviceMemoryError
@@ -106,11 +107,10 @@ def test_voxels_come_in_other_resolutions_too(
         assert {tuple(cell) for cell in voxels.coords.tolist()} == halved
 
 
-def test_previews_show_the_solid_cells_before_the_result(
-    trellis: Trellis, everything: Sample
-) -> None:
+def test_the_solid_cells_are_shown_before_the_result(trellis: Trellis, everything: Sample) -> None:
     told: list[Preview | Progress] = []
-    trellis.generate(PICTURE, seed=SEED, on_preview=told.append, on_progress=told.append)
+    watching = {"on_preview": told.append, "on_progress": told.append, "preview_every": 0}
+    trellis.generate(PICTURE, seed=SEED, **watching)
     where = next(i for i, each in enumerate(told) if isinstance(each, Preview))
     preview = told[where]
     assert isinstance(preview, Preview) and everything.voxels is not None
@@ -208,6 +208,7 @@ def test_half_precision_runs_end_to_end_near_single(dtype: str) -> None:
         ({"formats": "voxels"}, r"\('voxels',\)"),
         ({"resolution": 48}, "one of 16, 32, 64, 128, got 48"),
         ({"mode": "mean"}, "unknown mode 'mean'"),
+        ({"preview_every": -1}, "preview_every must be 0 to 1000, got -1"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_before_any_work(
@@ -241,7 +242,7 @@ def test_a_structure_without_a_solid_cell_is_told_as_such(
     trellis: Trellis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing = torch.zeros(0, 4, dtype=torch.int32)
-    monkeypatch.setattr(pipeline_module, "active_voxels", lambda _: nothing)
+    monkeypatch.setattr(decoding_module, "active_voxels", lambda _: nothing)
     with pytest.raises(EmptyResultError, match="sample 1 of 1 has no solid cell: try another"):
         quick(trellis)
 

@@ -19,14 +19,23 @@ from crossworld_trellis.server.worker import Worker
 
 
 class Unobserved:
+    def began(self, generations: int) -> None:
+        pass
+
     def ended(self, outcome: str, seconds: float) -> None:
         pass
 
 
 def worker_of(
-    model: FakeModel, *, waiting: int = 8, on_lost: Callable[[], None] = lambda: None
+    model: FakeModel,
+    *,
+    waiting: int = 8,
+    batch: int = 1,
+    on_lost: Callable[[], None] = lambda: None,
 ) -> Worker:
-    worker = Worker(model.load, waiting=waiting, observer=Unobserved(), on_lost=on_lost)
+    worker = Worker(
+        model.load, waiting=waiting, batch=batch, observer=Unobserved(), on_lost=on_lost
+    )
     worker.start()
     return worker
 

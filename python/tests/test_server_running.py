@@ -115,7 +115,7 @@ def test_an_http_client_that_leaves_stops_its_generation() -> None:
             httpx2.post(f"http://127.0.0.1:{port}/generate", files=files, timeout=0.3)
         worker = server.config.app.state.worker
         assert worker.is_busy()
-        wait_for(lambda: worker._running is None or worker._running.is_stopped())
+        wait_for(lambda: all(job.is_stopped() for job in worker._running))
         model.let_go()
         wait_for(lambda: not worker.is_busy())
         assert model.steps_done == 1

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from ..content import explain_content
 from .error import CheckpointError
-from .source import explain_content
 
 Config = TypeVar("Config")
 

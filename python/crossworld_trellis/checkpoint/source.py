@@ -20,14 +20,6 @@ from .error import CheckpointError, NotDownloadedError
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
-# How files begin that people have where a checkpoint's file should be.
-_MISTAKEN = (
-    (b"version https://git-lfs", "a Git LFS pointer, not the file: run 'git lfs pull' there"),
-    (b"<", "a web page: download the file again"),
-    (b"PK\x03\x04", "a zip archive, perhaps pickled weights: only safetensors files are read"),
-    (b"\x80\x02", "a pickle, which could run code: only safetensors files are read"),
-)
-
 
 class Download(Protocol):
     """Fetches one file of a repository into a cache and returns its place there."""
@@ -199,15 +191,6 @@ def _told(error: Exception, repo: str, revision: str | None, *, offline: bool) -
             return f"this is no name of a hub repository: {_first_line(error)}"
         case _:
             return f"the download failed: {_innermost(error)}; run it again, it goes on from there"
-
-
-def explain_content(path: Path) -> str | None:
-    """What a file really is that often lies where a checkpoint's file should be, with a remedy."""
-    with path.open("rb") as file:
-        head = file.read(64).lstrip()
-    if not head:
-        return "empty: download it again"
-    return next((what for start, what in _MISTAKEN if head.startswith(start)), None)
 
 
 def _inside(name: str) -> str:

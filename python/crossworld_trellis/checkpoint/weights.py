@@ -16,9 +16,9 @@ import safetensors
 import torch
 from torch import nn
 
+from ..content import explain_content
 from ..device import memory_errors
 from .error import CheckpointError
-from .source import explain_content
 
 Module = TypeVar("Module", bound=nn.Module)
 

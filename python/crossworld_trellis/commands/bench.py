@@ -1,15 +1,15 @@
 """`bench`: how long the full-size networks take on this machine, with random weights.
 
 Nothing is downloaded. The active voxels are a sphere's shell, because random weights make no
-object; everything else runs as in `pipeline`. Times are medians; the device is waited for around
-each stage.
+object; everything else runs as in `pipeline`, for a batch of one or several objects. Times are
+medians; the device is waited for around each stage. Looking at the picture is not in them.
 """
 
 import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
@@ -20,10 +20,12 @@ from ..device import choose_device, choose_dtype
 from ..models.gaussian_decoder import GaussianDecoder
 from ..models.latent_flow import LatentFlow
 from ..models.released import GAUSSIAN_DECODER, LATENT_FLOW, STRUCTURE_DECODER, STRUCTURE_FLOW
-from ..models.structure_decoder import StructureDecoder
+from ..models.structure_decoder import StructureDecoder, active_voxels
 from ..models.structure_flow import StructureFlow
+from ..request import MAX_SAMPLES, whole
 from ..sampler import TIME_SCALE, SamplerSettings, sample
 from ..sparse.grid import VoxelGrid
+from ..voxelize import occupancy_preview, voxels_from_gaussians
 
 Module = TypeVar("Module", bound=nn.Module)
 Value = TypeVar("Value")
@@ -38,14 +40,20 @@ class Report:
     device: str
     torch: str
     dtype: str
+    batch: int
+    """Objects made together."""
     voxels: int
+    """Of each object."""
     tokens: int
-    """Of the second stage's transformer."""
+    """Of the second stage's transformer, for each object."""
     steps: int
     milliseconds: dict[str, float]
     """Median of each stage."""
     total: float
     """Their sum, in milliseconds."""
+    objects_per_second: float
+    preview_milliseconds: dict[str, float]
+    """Median of one coarse preview of the whole batch in each stage; not in the sum."""
     first_ms: float
     """The first, cold run of all stages."""
     weights_gib: float
@@ -57,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's options."""
     parser.add_argument("--voxels", type=int, default=20_000, help="active voxels (about)")
     parser.add_argument("--steps", type=int, default=25, help="steps of each stage")
+    parser.add_argument("--batch", type=int, default=1, help="objects made together")
     parser.add_argument("--repeat", type=int, default=5, help="runs to take the median of")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
@@ -71,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
         choose_dtype(options.dtype, device),
         voxels=options.voxels,
         steps=options.steps,
+        batch=options.batch,
         repeat=options.repeat,
     )
     print(json.dumps(asdict(report)) if options.json else describe(report))
@@ -81,10 +91,13 @@ def describe(report: Report) -> str:
     """The report as lines of text."""
     lines = [
         f"{report.device}, torch {report.torch}, {report.dtype}",
-        f"{report.voxels} voxels, {report.tokens} tokens, {report.steps} + {report.steps} steps",
+        f"{report.batch} x {report.voxels} voxels, {report.tokens} tokens each, "
+        f"{report.steps} + {report.steps} steps",
         *(f"{name:20} {ms:10.1f} ms" for name, ms in report.milliseconds.items()),
         f"{'total':20} {report.total:10.1f} ms",
+        f"{'objects per second':20} {report.objects_per_second:10.3f}",
         f"{'first run':20} {report.first_ms:10.1f} ms",
+        *(f"{name:20} {ms:10.1f} ms" for name, ms in report.preview_milliseconds.items()),
         f"{'weights':20} {report.weights_gib:10.2f} GiB",
         f"{'peak memory':20} {report.peak_gib:10.2f} GiB",
     ]
@@ -93,58 +106,122 @@ def describe(report: Report) -> str:
 
 @torch.inference_mode()
 def measure(
-    device: torch.device, dtype: torch.dtype, *, voxels: int, steps: int, repeat: int
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    voxels: int,
+    steps: int,
+    repeat: int,
+    batch: int = 1,
 ) -> Report:
-    """Runs all stages some times on random weights of the released sizes."""
-    structure = _build(lambda: StructureFlow(STRUCTURE_FLOW, dtype=dtype), device)
-    occupancy = _build(lambda: StructureDecoder(STRUCTURE_DECODER, dtype=dtype), device)
-    latents = _build(lambda: LatentFlow(LATENT_FLOW, dtype=dtype), device)
-    decoder = _build(lambda: GaussianDecoder(GAUSSIAN_DECODER, dtype=dtype), device)
+    """Runs all stages some times on random weights of the released sizes.
+
+    Raises `SettingsError` for numbers out of range.
+    """
+    whole("batch", batch, 1, MAX_SAMPLES)
+    networks = _Networks(device, dtype)
+    weights = _allocated(device)
+    coords = shell(voxels, LATENT_FLOW.resolution).to(device)
     settings = SamplerSettings(
         steps=steps, cfg_strength=5.0, cfg_interval=(0.5, 1.0), rescale_t=3.0
     )
-    times = torch.tensor(settings.times()[:-1] * TIME_SCALE, dtype=torch.float32).to(device)
-    condition = torch.randn(1, 1, _TOKENS, _CHANNELS, device=device)
-    coords = shell(voxels, LATENT_FLOW.resolution).to(device)
-    weights = _allocated(device)
-
-    def once() -> dict[str, float]:
-        spent: dict[str, float] = {}
-        noise = torch.randn(structure.noise_shape(1), device=device)
-        field = _timed(
-            spent, "structure prepare", device, lambda: structure.field(condition, times)
-        )
-        state = _timed(spent, "structure flow", device, lambda: sample(field, noise, settings))
-        _timed(spent, "structure decoder", device, lambda: occupancy(state))
-        grid = VoxelGrid(coords, items=[len(coords)])
-        fine = torch.randn(len(grid), LATENT_FLOW.in_channels, device=device)
-        bound = _timed(
-            spent, "latent prepare", device, lambda: latents.field(condition, times, grid)
-        )
-        slat = _timed(spent, "latent flow", device, lambda: sample(bound, fine, settings))
-        _timed(spent, "gaussian decoder", device, lambda: decoder(slat, grid))
-        return spent
-
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    first = once()
-    runs = [once() for _ in range(repeat)]
-    medians = {name: statistics.median(run[name] for run in runs) for name in first}
+    first, *runs = (networks.run(coords, settings, batch) for _ in range(repeat + 1))
     peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
+    guesses = [networks.guess(coords, batch) for _ in range(repeat)]
+    medians = _medians(runs)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
     return Report(
         device=name,
         torch=torch.__version__,
         dtype=str(dtype).removeprefix("torch."),
+        batch=batch,
         voxels=len(coords),
         tokens=len(VoxelGrid(coords).pooled.grid),
         steps=steps,
         milliseconds=medians,
         total=sum(medians.values()),
+        objects_per_second=1e3 * batch / sum(medians.values()),
+        preview_milliseconds=_medians(guesses),
         first_ms=sum(first.values()),
         weights_gib=weights / 2**30,
         peak_gib=peak / 2**30,
     )
+
+
+class _Networks:
+    """The networks that make coloured voxels, with random weights."""
+
+    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
+        self._device = device
+        self._structure = _build(lambda: StructureFlow(STRUCTURE_FLOW, dtype=dtype), device)
+        self._occupancy = _build(lambda: StructureDecoder(STRUCTURE_DECODER, dtype=dtype), device)
+        self._latents = _build(lambda: LatentFlow(LATENT_FLOW, dtype=dtype), device)
+        self._gaussians = _build(lambda: GaussianDecoder(GAUSSIAN_DECODER, dtype=dtype), device)
+
+    def run(self, coords: Tensor, settings: SamplerSettings, batch: int) -> dict[str, float]:
+        """Milliseconds of every stage of a batch, each object with these voxels [N,4]."""
+        device, spent = self._device, dict[str, float]()
+        times = torch.tensor(settings.times()[:-1] * TIME_SCALE, dtype=torch.float32).to(device)
+        condition = torch.randn(1, batch, _TOKENS, _CHANNELS, device=device)
+        noise = torch.randn(self._structure.noise_shape(batch), device=device)
+        field = _timed(
+            spent, "structure prepare", device, lambda: self._structure.field(condition, times)
+        )
+        state = _timed(spent, "structure flow", device, lambda: sample(field, noise, settings))
+        _timed(spent, "structure decoder", device, lambda: self._occupancy(state))
+        own = [VoxelGrid(coords, items=[len(coords)]) for _ in range(batch)]
+        grid = own[0] if batch == 1 else _repeated(coords, batch)
+        fine = torch.randn(len(grid), LATENT_FLOW.in_channels, device=device)
+        bound = _timed(
+            spent, "latent prepare", device, lambda: self._latents.field(condition, times, grid)
+        )
+        slat = _timed(spent, "latent flow", device, lambda: sample(bound, fine, settings))
+        parts = slat.tensor_split(batch)
+        _timed(
+            spent,
+            "gaussian decoder",
+            device,
+            lambda: [self._gaussians(part, each) for part, each in zip(parts, own, strict=True)],
+        )
+        return spent
+
+    def guess(self, coords: Tensor, batch: int) -> dict[str, float]:
+        """Milliseconds of a coarse preview of a batch in each stage, voxels included."""
+        device, spent = self._device, dict[str, float]()
+        side = LATENT_FLOW.resolution
+        states = torch.randn(self._structure.noise_shape(batch), device=device).tensor_split(batch)
+        grid = VoxelGrid(coords, items=[len(coords)])
+        fine = torch.randn(len(grid), LATENT_FLOW.in_channels, device=device)
+        self._gaussians(fine, grid)  # finds the windows, which a run finds once
+
+        def structure() -> None:
+            for state in states:
+                active_voxels(self._occupancy(state))
+                occupancy_preview(coords[:, 1:], resolution=side)
+
+        def appearance() -> None:
+            for _ in range(batch):
+                [gaussians] = self._gaussians(fine, grid)
+                voxels_from_gaussians(
+                    coords[:, 1:], gaussians, grid_resolution=side, resolution=side // 2
+                )
+
+        _timed(spent, "structure preview", device, structure)
+        _timed(spent, "appearance preview", device, appearance)
+        return spent
+
+
+def _repeated(coords: Tensor, batch: int) -> VoxelGrid:
+    """A grid of several items with the same voxels [N,4]."""
+    copies = coords.repeat(batch, 1)
+    copies[:, 0] = torch.arange(batch, device=coords.device).repeat_interleave(len(coords))
+    return VoxelGrid(copies, items=[len(coords)] * batch)
+
+
+def _medians(runs: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 
 
 def shell(voxels: int, resolution: int) -> Tensor:

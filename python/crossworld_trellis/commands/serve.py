@@ -13,7 +13,7 @@ from collections.abc import Callable
 from .. import config
 from ..errors import TrellisError
 from ..server.model import Model
-from ..server.settings import ServerSettings, ServerSettingsError
+from ..server.settings import MAX_BATCH, ServerSettings, ServerSettingsError
 from ..watch import Progress
 
 _LOG = logging.getLogger("crossworld_trellis.server")
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", help="port to listen at (TRELLIS_PORT, 8001); 0: a free one")
     parser.add_argument("--model", help="folder or repository (TRELLIS_MODEL_PATH)")
     parser.add_argument("--image-encoder", help="folder or repository (TRELLIS_IMAGE_ENCODER)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps (TRELLIS_DEVICE, auto)")
     parser.add_argument("--dtype", default="auto", help="auto, float32, float16, bfloat16")
     parser.add_argument(
         "--low-vram", action="store_true", help="keep one network on the device at a time"
@@ -34,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--offline", action="store_true", help="never use the network for models")
     parser.add_argument(
         "--waiting", type=int, default=default.waiting, help="most generations that wait"
+    )
+    parser.add_argument(
+        "--batch",
+        metavar="N",
+        help=f"most generations made together (TRELLIS_BATCH, {default.batch}); 1: one by one",
     )
     parser.add_argument(
         "--deadline", type=float, default=default.deadline, help="seconds a generation may take"
@@ -78,17 +83,24 @@ def run(options: argparse.Namespace) -> int:
 
 def settings_of(options: argparse.Namespace) -> ServerSettings:
     """What options and environment say together. Raises `ServerSettingsError`."""
-    port: str = options.port or config.server_port()
-    if not (port.isascii() and port.isdecimal() and len(port) <= 5):
-        raise ServerSettingsError(f"port must be 0 to 65535, got '{port[:40]}'")
+    port = _whole("port", options.port or config.server_port(), "0 to 65535")
+    given: str | None = options.batch or config.server_batch()
+    batch = ServerSettings.batch if given is None else _whole("batch", given, f"1 to {MAX_BATCH}")
     return ServerSettings(
         host=options.host or config.server_host(),
-        port=int(port),
+        port=port,
         token=config.server_token(),
         waiting=options.waiting,
+        batch=batch,
         deadline=options.deadline,
         grace=options.grace,
     )
+
+
+def _whole(name: str, text: str, bounds: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5):
+        raise ServerSettingsError(f"{name} must be {bounds}, got '{text[:40]}'")
+    return int(text)
 
 
 def load_model(options: argparse.Namespace, tell: Callable[[Progress], None]) -> Model:
@@ -100,7 +112,7 @@ def load_model(options: argparse.Namespace, tell: Callable[[Progress], None]) ->
     source = options.model or config.model_source()
     trellis = Trellis.load(
         source,
-        device=options.device,
+        device=options.device or config.device(),
         dtype=options.dtype,
         low_vram=options.low_vram,
         image_encoder=options.image_encoder,

@@ -1,21 +1,22 @@
-"""`verify`: what this machine has and whether it works, from Python up to the models' files.
+"""`verify`: whether the networks run on this machine, and whether the models' tensors fit them.
 
-Downloads nothing and loads no weights; a model that was never downloaded is no fault. Every fault
-is found on its own, so that one run tells them all.
+A whole generation with tiny random networks runs on the device. Downloads nothing and loads no
+weights; a model that was never downloaded is no fault. Every fault is found on its own, so that one
+run tells them all. What is installed, and what to do where something is not, is `doctor`'s to say.
 """
 
 import argparse
-import platform
+import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, config
+from .. import config
 from ..errors import TrellisError
 
-_PACKAGES = ("numpy", "pillow", "safetensors", "huggingface_hub", "transformers")
+_REMEDY = "'python -m crossworld_trellis doctor' tells the remedy"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,9 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prints the report; 1 when something is broken."""
     report = Report(print)
-    _check_packages(report)
-    whole = not report.faults
-    if _check_torch(report, options.device) and whole:
+    if _check_torch(report, options.device):
+        if not report.faults:
+            _check_networks(report, options.device)
         _check_models(report, options)
     if report.faults:
         print(f"broken: {', '.join(report.faults)}")
@@ -58,34 +59,12 @@ class Report:
         self.tell(name, f"BROKEN: {value}")
 
 
-def _check_packages(report: Report) -> None:
-    report.tell("crossworld-trellis", __version__)
-    report.tell("Python", platform.python_version())
-    for name in _PACKAGES:
-        version = _version(name)
-        if version is None:
-            report.blame(name, "not installed: pip install crossworld-trellis")
-        else:
-            report.tell(name, version)
-    absent = "not installed, so pictures need a transparent background (extra 'rembg')"
-    report.tell("rembg", _version("rembg") or absent)
-    for line in config.needless_variables():
-        report.tell("Set, but not needed", line)
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 def _check_torch(report: Report, device: str) -> bool:
     """Version and device; whether torch is there at all."""
     try:
         import torch
     except (ImportError, OSError) as error:
-        report.blame("PyTorch", f"does not import: {_line(error)}: install it anew")
+        report.blame("PyTorch", f"does not import: {_line(error)}: {_REMEDY}")
         return False
     report.tell("PyTorch", torch.__version__)
     report.tell("CUDA available", torch.cuda.is_available())
@@ -116,15 +95,36 @@ def _check_arithmetic(report: Report, torch: Any, device: Any) -> None:
         ones = torch.ones(64, 64, device=device, dtype=torch.float16)
         total = float((ones @ ones).float().sum())
     except RuntimeError as error:
-        advice = "install the build of PyTorch for this GPU, see pytorch.org"
-        if device.type == "cuda":
-            advice += f"; this one knows {', '.join(torch.cuda.get_arch_list())}"
-        report.blame("Arithmetic", f"{_line(error)}: {advice}")
+        report.blame("Arithmetic", f"{_line(error)}: {_REMEDY}")
         return
     if total == 64.0**3:
         report.tell("Arithmetic", "works in half precision")
     else:
         report.blame("Arithmetic", f"64 x 64 x 64 gives {total}: the driver or device is faulty")
+
+
+def _check_networks(report: Report, device: str) -> None:
+    """Generates an object with tiny random networks: every kind of layer runs once."""
+    import numpy as np
+
+    from ..checkpoint.tiny import write_tiny
+    from ..pipeline import Trellis
+
+    y, x = np.ogrid[-1:1:64j, -1:1:64j]
+    disc = np.where(x * x + y * y < 0.7, 255, 0)
+    picture = np.dstack([disc, disc // 2, disc // 3, disc]).astype(np.uint8)
+    began = time.monotonic()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            write_tiny(Path(folder))
+            trellis = Trellis.load(folder, device=device, image_encoder=f"{folder}/image_cond")
+            (sample,) = trellis.generate(picture, seed=0)
+    except (TrellisError, RuntimeError) as error:
+        report.blame("Networks", f"{_line(error)}: {_REMEDY}")
+        return
+    voxels = 0 if sample.voxels is None else len(sample.voxels)
+    seconds = time.monotonic() - began
+    report.tell("Networks", f"run, tiny ones made {voxels} voxels in {seconds:.1f} s")
 
 
 def _check_models(report: Report, options: argparse.Namespace) -> None:

@@ -52,7 +52,9 @@ def create_app(
     """
     chosen = settings or ServerSettings()
     metrics = Metrics()
-    worker = Worker(load, waiting=chosen.waiting, observer=metrics, on_lost=on_lost)
+    worker = Worker(
+        load, waiting=chosen.waiting, batch=chosen.batch, observer=metrics, on_lost=on_lost
+    )
     preparer = Preparer(cut_out)
     started = time.monotonic()
 
@@ -102,7 +104,7 @@ def create_app(
     async def metrics_page() -> Response:
         """Counters in Prometheus' text format."""
         page = metrics.page(
-            waiting=worker.waiting(), running=worker.is_busy(), ready=worker.state == "healthy"
+            waiting=worker.waiting(), running=worker.running(), ready=worker.state == "healthy"
         )
         return Response(page, media_type="text/plain; version=0.0.4")
 

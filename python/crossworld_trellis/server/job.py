@@ -19,6 +19,16 @@ class Order:
     """Prepared squares, as `image.preprocess` makes them."""
     settings: GenerationSettings
     output_format: OutputFormat = "voxels"
+    previews: bool = False
+    """Whether somebody looks at previews; making them costs time."""
+
+    def is_like(self, other: "Order") -> bool:
+        """Whether both can be made in one batch: all but the seed and the pictures is equal."""
+        return (
+            self.output_format == other.output_format
+            and len(self.pictures) == len(other.pictures)
+            and self.settings.shared() == other.settings.shared()
+        )
 
 
 @dataclass(frozen=True)

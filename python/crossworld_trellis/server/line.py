@@ -5,6 +5,7 @@ itself.
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from typing import Generic, Literal, TypeVar
 
 Entry = TypeVar("Entry")
@@ -36,11 +37,23 @@ class Line(Generic[Entry]):
         """The next entry; its client's turn comes again after all others'."""
         if not self._clients:
             return None
-        client, entries = self._clients.popitem(last=False)
-        entry = entries.popleft()
-        if entries:
-            self._clients[client] = entries
-        return entry
+        return self._take(next(iter(self._clients)))
+
+    def pop_alike(self, limit: int, alike: Callable[[Entry, Entry], bool]) -> list[Entry]:
+        """The next entry, and up to `limit` - 1 others that are like it and stand foremost of their
+        client's; who has none of these keeps its turn. Nobody's entries change their order."""
+        first = self.pop()
+        if first is None:
+            return []
+        taken = [first]
+        found = True
+        while found:
+            found = False
+            for client in list(self._clients):
+                if len(taken) < limit and alike(first, self._clients[client][0]):
+                    taken.append(self._take(client))
+                    found = True
+        return taken
 
     def remove(self, entry: Entry) -> bool:
         """Takes an entry out; false where it is not in the line."""
@@ -59,7 +72,15 @@ class Line(Generic[Entry]):
         return entries
 
     def order(self) -> list[Entry]:
-        """All entries as they would be popped if nobody came."""
+        """All entries as they would be popped one by one if nobody came."""
         queues = [list(entries) for entries in self._clients.values()]
         longest = max(map(len, queues), default=0)
         return [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)]
+
+    def _take(self, client: str) -> Entry:
+        """A client's foremost entry; its next turn comes after all others'."""
+        entries = self._clients.pop(client)
+        entry = entries.popleft()
+        if entries:
+            self._clients[client] = entries
+        return entry

@@ -2,6 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+_BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64)
 _SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
 
 
@@ -28,6 +29,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
+        self._batches = Histogram(
+            "trellis_batch_size",
+            "generations that the model made together, counted once a batch",
+            buckets=_BATCHES,
+            registry=self._registry,
+        )
         self._waiting = Gauge("trellis_waiting", "generations that wait", registry=self._registry)
         self._running = Gauge("trellis_running", "generations that run", registry=self._registry)
         self._ready = Gauge(
@@ -44,7 +51,11 @@ class Metrics:
         if outcome == "done":
             self._seconds.observe(seconds)
 
-    def page(self, *, waiting: int, running: bool, ready: bool) -> bytes:
+    def began(self, generations: int) -> None:
+        """The model begins a batch."""
+        self._batches.observe(generations)
+
+    def page(self, *, waiting: int, running: int, ready: bool) -> bytes:
         """Everything in Prometheus' text format."""
         self._waiting.set(waiting)
         self._running.set(running)

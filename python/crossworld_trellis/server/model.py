@@ -3,10 +3,11 @@
 torch is imported where it is used, so that a server that still loads answers at once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from ..errors import TrellisError
 from ..watch import Progress, Watch
 from .job import Order
 from .schemas import OutputFormat, StageSettings
@@ -27,6 +28,10 @@ class Description:
     dtype: str
 
 
+Answer = bytes | TrellisError
+"""A file, or why there is none."""
+
+
 class Model(Protocol):
     """Something that makes files of pictures. Only the worker's thread uses it."""
 
@@ -34,8 +39,11 @@ class Model(Protocol):
         """What runs and where."""
         ...
 
-    def generate(self, order: Order, watch: Watch) -> bytes:
-        """The file of an order. Raises `TrellisError`s."""
+    def generate(self, orders: Sequence[Order], watches: Sequence[Watch]) -> list[Answer]:
+        """The file of each order, or why there is none; the orders are alike (`Order.is_like`).
+
+        Raises what concerns all of them.
+        """
         ...
 
     def recover(self) -> None:
@@ -79,9 +87,12 @@ class TrellisModel:
             dtype=str(self._trellis.dtype).removeprefix("torch."),
         )
 
-    def generate(self, order: Order, watch: Watch) -> bytes:
-        """The file of an order. Raises as `Trellis.generate`, and `ExportError` for empty ones."""
-        settings = order.settings
+    def generate(self, orders: Sequence[Order], watches: Sequence[Watch]) -> list[Answer]:
+        """The file of each order, or why there is none: as `Trellis.generate_batch`, and
+        `ExportError` for empty ones. Raises as that does."""
+        from ..pipeline import Request
+
+        order, settings = orders[0], orders[0].settings
         recommended = self._trellis.checkpoint.description
 
         def stage(own: "SamplerSettings", given: StageSettings) -> "SamplerSettings":
@@ -92,26 +103,34 @@ class TrellisModel:
                 rescale_t=given.rescale_t,
             )
 
-        [sample] = self._trellis.generate(
-            order.pictures,
-            seed=settings.seed,
+        results = self._trellis.generate_batch(
+            [
+                Request(images=order.pictures, seed=order.settings.seed, watch=watch)
+                for order, watch in zip(orders, watches, strict=True)
+            ],
             formats=(OUTPUTS[order.output_format],),
             resolution=settings.resolution,
             structure=stage(recommended.structure_sampler, settings.structure),
             latents=stage(recommended.latent_sampler, settings.latents),
             mode=settings.mode,
             preprocessed=True,
-            on_progress=watch.on_progress,
-            on_preview=watch.on_preview,
-            should_cancel=watch.should_cancel,
         )
-        return file_of(sample)
+        return [_answer(result) for result in results]
 
     def recover(self) -> None:
         """Gives cached memory back to the device."""
         from ..device import free_cached_memory
 
         free_cached_memory(self._trellis.device)
+
+
+def _answer(result: "Sample | TrellisError") -> Answer:
+    if isinstance(result, TrellisError):
+        return result
+    try:
+        return file_of(result)
+    except TrellisError as error:
+        return error.with_traceback(None)
 
 
 def file_of(sample: "Sample") -> bytes:

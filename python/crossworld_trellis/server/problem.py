@@ -49,7 +49,8 @@ class Problem(Exception):
         return Problem(self.status, self.detail, field=self.field, retry_after=self.retry_after)
 
     def body(self) -> dict[str, object]:
-        """What both ways in tell: status, title, detail and, where one is to blame, the field."""
+        """What both ways in tell: status, title, detail, the field where one is to blame, and the
+        seconds after which to try again where that helps."""
         body: dict[str, object] = {
             "status": self.status,
             "title": self.title,
@@ -57,6 +58,8 @@ class Problem(Exception):
         }
         if self.field is not None:
             body["field"] = self.field
+        if self.retry_after is not None:
+            body["retry_after"] = self.retry_after
         return body
 
     def headers(self) -> dict[str, str]:

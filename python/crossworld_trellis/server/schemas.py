@@ -48,6 +48,12 @@ class GenerationSettings(_Strict):
     latents: StageSettings = StageSettings()
     mode: Mode = "stochastic"
 
+    def shared(self) -> tuple[object, ...]:
+        """What must be equal in orders that are made in one batch: all but the seed."""
+        return tuple(
+            getattr(self, name) for name in GenerationSettings.model_fields if name != "seed"
+        )
+
 
 class StreamRequest(GenerationSettings):
     """The first message of a `/stream`."""

@@ -8,6 +8,9 @@ from ..errors import TrellisError
 MAX_BODY = 32 << 20
 """Most bytes of one request, all its pictures together."""
 
+MAX_BATCH = 64
+"""Most generations that can be made together, as `pipeline` has it."""
+
 
 class ServerSettingsError(TrellisError, ValueError):
     """Settings with which no server should start."""
@@ -26,10 +29,12 @@ class ServerSettings:
     """The bearer token that every client must send; needed to listen beyond this machine."""
     waiting: int = 32
     """Most generations that wait; one client may have half of them, rounded up."""
+    batch: int = 4
+    """Most generations that are made together; their settings must be equal."""
     deadline: float = 600.0
     """Longest a generation may take, its wait included."""
     grace: float = 30.0
-    """How long a running generation may still take when the server stops."""
+    """How long running generations may still take when the server stops."""
     read_timeout: float = 20.0
     """Longest pause of a client that should be sending."""
     send_timeout: float = 20.0
@@ -41,6 +46,8 @@ class ServerSettings:
             raise ServerSettingsError(f"port must be 0 to 65535, got {self.port}")
         if self.waiting < 1:
             raise ServerSettingsError(f"waiting must be at least 1, got {self.waiting}")
+        if not 1 <= self.batch <= MAX_BATCH:
+            raise ServerSettingsError(f"batch must be 1 to {MAX_BATCH}, got {self.batch}")
         if not self.deadline > 0:
             raise ServerSettingsError(f"deadline must be above 0 seconds, got {self.deadline:g}")
         if self.token is not None and not (self.token.isascii() and self.token.isprintable()):

@@ -65,19 +65,20 @@ class Stream:
         self._metrics.asked("voxels")
         client = client_of(self._socket)
         self._worker.check_room(client)
-        order = Order(pictures=await self._preparer.prepare(files), settings=asked)
+        pictures = await self._preparer.prepare(files)
+        order = Order(pictures=pictures, settings=asked, previews=asked.previews)
         async with ticket(
             self._worker, order, client=client, deadline=self._settings.deadline
         ) as mine:
             listener = asyncio.create_task(self._listen(mine))
             try:
-                await self._talk(mine, previews=asked.previews)
+                await self._talk(mine)
             finally:
                 listener.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await listener
 
-    async def _talk(self, mine: Ticket, *, previews: bool) -> None:
+    async def _talk(self, mine: Ticket) -> None:
         """Passes news on until the end."""
         while True:
             event: Event = await mine.next()
@@ -89,9 +90,8 @@ class Stream:
                         {"type": "progress", "stage": stage, "step": step, "steps": steps}
                     )
                 case Preview():
-                    if previews:
-                        await self._tell({"type": "preview"})
-                        await self._send(event.voxels.to_bytes())
+                    await self._tell({"type": "preview"})
+                    await self._send(event.voxels.to_bytes())
                 case Finished(data):
                     await self._tell({"type": "result"})
                     await self._send(data)

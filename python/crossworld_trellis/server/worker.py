@@ -1,13 +1,15 @@
-"""The one thread that owns the model: it loads it, then takes one job after the other.
+"""The one thread that owns the model: it loads it, then takes job after job.
 
-Nobody else touches the model. Whatever a job raises ends that job only; a device that is lost for
-this process ends the worker, and `is_lost` tells so. Every job that was taken in gets its end.
+Jobs that are alike and wait at the same time are made in one batch. Nobody else touches the model.
+Whatever a job raises ends that job only: a batch that fails as a whole is made again one by one,
+in smaller batches from then on where it was memory that ran out. A device that is lost for this
+process ends the worker, and `is_lost` tells so. Every job that was taken in gets its end.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
 from ..errors import Cancelled, DeviceMemoryError
@@ -26,7 +28,11 @@ _LOST = ("CUDA error", "HIP error", "device-side assert")
 
 
 class Observer(Protocol):
-    """Hears how generations end."""
+    """Hears how generations begin and end."""
+
+    def began(self, generations: int) -> None:
+        """The model begins to make some together."""
+        ...
 
     def ended(self, outcome: str, seconds: float) -> None:
         """An outcome is "done", "cancelled" or the status of a problem."""
@@ -37,17 +43,26 @@ class Worker:
     """The model's thread and the line in front of it."""
 
     def __init__(
-        self, load: Load, *, waiting: int, observer: Observer, on_lost: Callable[[], None]
+        self,
+        load: Load,
+        *,
+        waiting: int,
+        batch: int,
+        observer: Observer,
+        on_lost: Callable[[], None],
     ) -> None:
         self._load = load
         self._observer = observer
         self._on_lost = on_lost
         self._changed = threading.Condition()
         self._line: Line[Job] = Line(waiting)
-        self._running: Job | None = None
+        self._running: Sequence[Job] = ()
+        self._batch = batch
         self._closed: Problem | None = None
+        self._lost: Problem | None = None
         self._loading = Progress("loading", 0, 1)
         self._seconds = 10.0
+        self._began = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
         self.state: State = "loading"
         self.description: Description | None = None
@@ -63,9 +78,13 @@ class Worker:
         with self._changed:
             return len(self._line)
 
+    def running(self) -> int:
+        """Generations that run."""
+        return len(self._running)
+
     def is_busy(self) -> bool:
         """Whether a generation runs."""
-        return self._running is not None
+        return self.running() > 0
 
     def check_room(self, client: str) -> None:
         """Raises `Problem` where a client's job would not be taken in: before work is put in it."""
@@ -79,7 +98,7 @@ class Worker:
                 raise Problem(
                     429,
                     f"{whose}: {limit} generations wait already, try again later",
-                    retry_after=max(1, min(60, round(self._seconds))),
+                    retry_after=self._room_in(),
                 )
 
     def submit(self, job: Job) -> None:
@@ -109,11 +128,10 @@ class Worker:
         self._close(problem)
         if not self._thread.is_alive():
             return
-        if self._running is not None:
+        if self.is_busy():
             self._thread.join(grace)
-        running = self._running
-        if running is not None:
-            self.stop_job(running, problem)
+        for job in self._running:
+            job.stop(problem.copy())
         self._thread.join(1)
 
     def _close(self, problem: Problem) -> None:
@@ -126,10 +144,10 @@ class Worker:
 
     def _run(self) -> None:
         model = self._loaded()
-        while model is not None and (job := self._next()) is not None:
-            self._work(model, job)
+        while model is not None and (jobs := self._next()):
+            self._work(model, jobs)
             with self._changed:
-                self._running = None
+                self._running = ()
 
     def _loaded(self) -> Model | None:
         try:
@@ -152,66 +170,118 @@ class Worker:
             for job in self._line.order():
                 job.tell(progress)
 
-    def _next(self) -> Job | None:
+    def _next(self) -> Sequence[Job]:
+        """Waits for jobs that are alike; none when the worker is closed."""
         with self._changed:
-            while (job := self._line.pop()) is None:
+            while not (jobs := self._line.pop_alike(self._batch, _are_alike)):
                 if self._closed is not None:
-                    return None
+                    return ()
                 self._changed.wait()
-            self._running = job
+            self._running = jobs
+            self._began = time.monotonic()
             self._announce()
-            return job
+            return jobs
 
-    def _work(self, model: Model, job: Job) -> None:
+    def _work(self, model: Model, jobs: Sequence[Job]) -> None:
         started = time.monotonic()
-
-        def observe(event: Finished | Failed) -> None:
-            self._count(event, time.monotonic() - started)
-
-        job.observe = observe
-        end = self._attempt(model, job)
-        job.end(end)
-        if isinstance(end, Failed) and end.problem.status == 507:
+        for job in jobs:
+            job.observe = lambda event: self._count(event, time.monotonic() - started)
+        ends = self._attempt(model, jobs)
+        if ends is None:
             # The error and its frames, which hold tensors, are gone by now.
             model.recover()
+            for job in jobs:
+                self._work(model, [job])
+            return
+        if any(isinstance(end, Finished) for end in ends):
+            # Recent batches count more: an exponential mean over about four.
+            self._seconds += (time.monotonic() - started - self._seconds) / 4
+        for job, end in zip(jobs, ends, strict=True):
+            job.end(end)
+        if any(isinstance(end, Failed) and end.problem.status == 507 for end in ends):
+            model.recover()
 
-    def _attempt(self, model: Model, job: Job) -> Finished | Failed:
-        """Runs a job; what went wrong comes back without its traceback."""
-        watch = Watch(on_progress=job.tell, on_preview=job.tell, should_cancel=job.is_stopped)
+    def _attempt(self, model: Model, jobs: Sequence[Job]) -> list[Finished | Failed] | None:
+        """How each job ends, without tracebacks; `None` where each should be tried alone."""
+        if self._lost is not None:
+            return [Failed(self._lost.copy()) for _ in jobs]
+        if all(job.is_stopped() for job in jobs):
+            return [Failed(_left()) for _ in jobs]
+        self._observer.began(len(jobs))
         try:
-            return Finished(model.generate(job.order, watch))
-        except Cancelled:
-            # Told already by whoever stopped the job.
-            return Failed(Problem(CLIENT_LEFT, "the generation was cancelled"))
+            answers = model.generate([job.order for job in jobs], [_watch(job) for job in jobs])
         except Exception as error:
-            problem = from_error(error)
-            if problem.status >= 500:
-                self.last_error = problem.detail
-            if not isinstance(error, DeviceMemoryError) and _is_loss(error):
-                problem = Problem(
-                    503, "the server lost its device and restarts: try again", retry_after=30
-                )
-                self._lose(problem)
-            return Failed(problem.copy())
+            if _is_loss(error):
+                self._lose(error)
+            elif len(jobs) > 1:
+                self._go_smaller(len(jobs), error)
+                return None
+            # Kept beyond this line, the error would keep this frame and its jobs.
+            return [self._end(error) for _ in jobs]
+        return [self._end(answer) for answer in answers]
+
+    def _end(self, answer: bytes | Exception) -> Finished | Failed:
+        if isinstance(answer, bytes):
+            return Finished(answer)
+        if isinstance(answer, Cancelled):
+            # Told already by whoever stopped the job.
+            return Failed(_left())
+        if self._lost is not None:
+            return Failed(self._lost.copy())
+        problem = from_error(answer)
+        if problem.status >= 500:
+            self.last_error = problem.detail
+        return Failed(problem.copy())
+
+    def _go_smaller(self, size: int, error: Exception) -> None:
+        """Remembers that a batch of some size failed as a whole."""
+        if isinstance(error, DeviceMemoryError):
+            self._batch = max(1, size // 2)
+            _LOG.warning("batches are at most %d from here on: %s", self._batch, error)
+        else:
+            _LOG.warning("a batch of %d failed, each is tried alone: %s", size, error)
 
     def _count(self, event: Finished | Failed, seconds: float) -> None:
         if isinstance(event, Finished):
-            # Recent generations count more: an exponential mean over about four.
-            self._seconds += (seconds - self._seconds) / 4
             self._observer.ended("done", seconds)
             return
         left = event.problem.status == CLIENT_LEFT
         self._observer.ended("cancelled" if left else str(event.problem.status), seconds)
 
-    def _lose(self, problem: Problem) -> None:
+    def _room_in(self) -> int:
+        """Seconds until the next batch leaves the line, about: 1 to 60."""
+        spent = time.monotonic() - self._began if self.is_busy() else 0.0
+        return max(1, min(60, round(self._seconds - spent)))
+
+    def _lose(self, error: Exception) -> None:
+        self.last_error = from_error(error).detail
+        self._lost = Problem(
+            503, "the server lost its device and restarts: try again", retry_after=30
+        )
         self.is_lost = True
         self.state = "error"
-        self._close(problem)
+        self._close(self._lost)
         self._on_lost()
 
     def _announce(self) -> None:
         for position, job in enumerate(self._line.order(), 1):
             job.tell(Queued(position))
+
+
+def _watch(job: Job) -> Watch:
+    return Watch(
+        on_progress=job.tell,
+        on_preview=job.tell if job.order.previews else None,
+        should_cancel=job.is_stopped,
+    )
+
+
+def _are_alike(job: Job, other: Job) -> bool:
+    return job.order.is_like(other.order)
+
+
+def _left() -> Problem:
+    return Problem(CLIENT_LEFT, "the generation was cancelled")
 
 
 def _is_loss(error: Exception) -> bool:

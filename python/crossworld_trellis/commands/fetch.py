@@ -1,0 +1,25 @@
+"""`fetch`: brings the models' files onto this machine, so that nothing waits for them later."""
+
+import argparse
+
+from .. import config
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's options."""
+    parser.add_argument("--model", metavar="PATH", help="folder or hub repository (owner/name)")
+    parser.add_argument("--revision", help="branch, tag or commit of the hub repository")
+    parser.add_argument("--image-encoder", metavar="PATH", help="folder or hub repository")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Downloads what is missing; a download that was cut short goes on where it stopped."""
+    from ..checkpoint import OUTPUTS, Checkpoint
+
+    source = options.model or config.model_source()
+    print(f"model: {source}", flush=True)
+    checkpoint = Checkpoint.open(source, revision=options.revision)
+    checkpoint.fetch(OUTPUTS)
+    encoder = checkpoint.encoder_folder(options.image_encoder)
+    print(f"everything is on this machine: {checkpoint.identity}, image encoder {encoder}")
+    return 0

@@ -17,6 +17,7 @@ from .errors import Cancelled, DeviceMemoryError, TrellisError
 
 if TYPE_CHECKING:
     import torch
+    from PIL import Image
 
     from .checkpoint import Checkpoint
     from .image import CutOut
@@ -86,6 +87,7 @@ class Session:
     def __init__(self, model: str | None = None) -> None:
         self._source = config.model_source() if model is None else model
         self._trellis: Trellis | None = None
+        self._description: Description | None = None
         self._low_memory = False
         self._cut_out: CutOut | None = None
 
@@ -111,7 +113,7 @@ class Session:
 
     def load(self, tell: Tell) -> Description:
         """Loads the checkpoint unless that is done. Raises as `Trellis.load`, and `Cancelled`."""
-        return self._sparing_memory(lambda: self._description(self._loaded(tell)))
+        return self._sparing_memory(lambda: self._loaded(tell)[1])
 
     def generate(
         self,
@@ -126,21 +128,14 @@ class Session:
         Loads the checkpoint if need be. Raises as `load` and `Trellis.generate`, and
         `DeviceLostError`.
         """
-        from PIL import Image
-
-        from .image import rembg_cut_out
-
-        self._cut_out = self._cut_out or rembg_cut_out()
-        images = [
-            Image.frombuffer("RGBA", (width, height), data) for data, width, height in pictures
-        ]
 
         def on_preview(preview: "Preview") -> None:
             if show is not None and not show(preview.voxels.to_bytes()):
                 raise Cancelled
 
         def attempt() -> tuple[bytes, Description]:
-            trellis = self._loaded(tell)
+            trellis, description = self._loaded(tell)
+            images = self._images(pictures)
             [sample] = trellis.generate(
                 images,
                 seed=seed,
@@ -150,18 +145,29 @@ class Session:
                 on_preview=None if show is None else on_preview,
             )
             assert sample.voxels is not None
-            return sample.voxels.to_bytes(), self._description(trellis)
+            return sample.voxels.to_bytes(), description
 
         return self._sparing_memory(attempt)
 
-    def _loaded(self, tell: Tell) -> "Trellis":
+    def _loaded(self, tell: Tell) -> "tuple[Trellis, Description]":
         from .pipeline import Trellis
 
-        if self._trellis is None:
-            self._trellis = Trellis.load(
+        if self._trellis is None or self._description is None:
+            trellis = Trellis.load(
                 self._source, low_vram=self._low_memory, on_progress=_obedient(tell)
             )
-        return self._trellis
+            # At once: the checkpoint's files may be gone later.
+            self._description = _describe(trellis.checkpoint, trellis.device, trellis.dtype)
+            self._trellis = trellis
+        return self._trellis, self._description
+
+    def _images(self, pictures: Sequence[Pixels]) -> "list[Image.Image]":
+        from PIL import Image
+
+        from .image import rembg_cut_out
+
+        self._cut_out = self._cut_out or rembg_cut_out()
+        return [Image.frombuffer("RGBA", (width, height), data) for data, width, height in pictures]
 
     def _sparing_memory(self, attempt: Callable[[], Result]) -> Result:
         try:
@@ -190,9 +196,6 @@ class Session:
         self._trellis = None
         gc.collect()
         free_cached_memory(choose_device("auto"))
-
-    def _description(self, trellis: "Trellis") -> Description:
-        return _describe(trellis.checkpoint, trellis.device, trellis.dtype)
 
 
 class _Forward(logging.Handler):

@@ -1,4 +1,4 @@
-"""The door for the Rust side: what it hands over, how it is stopped, what it does when memory ends."""
+"""The door for the Rust side: what it hands over, how it is stopped, and what memory does to it."""
 
 import logging
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from crossworld_trellis import embedded
 from crossworld_trellis.checkpoint import CheckpointError
 from crossworld_trellis.checkpoint.tiny import write_tiny
@@ -110,7 +111,7 @@ def test_memory_that_ends_once_is_made_up_for_and_twice_is_told(
     monkeypatch.setattr(Trellis, "load", load)
     with monkeypatch.context() as bent:
         bent.setattr(Trellis, "generate", full)
-        with pytest.raises(DeviceMemoryError, match="one network at a time .* lower resolution"):
+        with pytest.raises(DeviceMemoryError, match=r"one network at a time .* lower resolution"):
             session.generate([pixels()], 3, 64, go_on, None)
     assert (tries, loads) == (2, [False, True])
     session.generate([pixels()], 3, 64, go_on, None)

@@ -1,6 +1,7 @@
 # Runs in the embedded Python: makes it find the packages that another Python of the same version finds.
 import json
 import os
+import signal
 import site
 import sys
 
@@ -18,6 +19,9 @@ def adopt(facts, is_ours):
     first = facts["path"].index(theirs[0]) if theirs else 0
     before, after = facts["path"][:first], facts["path"][first:]
     sys.path[:] = before + own + [entry for entry in after if entry not in theirs]
+    # Importing signal takes Ctrl-C for Python where nobody handles it yet; it stays with the program.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     # What starts a child process starts this one.
     sys.executable = facts["executable"]
     sys.prefix = sys.exec_prefix = facts["prefix"]

@@ -181,12 +181,18 @@ impl Python {
 
     fn note_loaded(&mut self, end: Result<News, RecvTimeoutError>) {
         match end {
-            Ok(News::Loaded(Ok(description))) => self.description = Some(description),
+            Ok(News::Loaded(Ok(description))) => self.note(description),
             Ok(News::Loaded(Err(Failure::Error(error)))) => {
                 tracing::warn!("the model did not load ahead: {error}");
             }
             _ => tracing::warn!("the model did not load ahead"),
         }
+    }
+
+    /// Notes what is loaded; auto leaves the CPU to others even so.
+    fn note(&mut self, description: Description) {
+        self.obstacle = (description.device == "cpu").then_some(Obstacle::NoGpu);
+        self.description = Some(description);
     }
 
     fn fail(&mut self, failure: Failure) -> BackendError {
@@ -269,7 +275,7 @@ impl Backend for Python {
                     let _ = answer.send(watch.preview(voxels).is_ok());
                 }
                 News::Made(Ok((voxels, description))) => {
-                    self.description = Some(description);
+                    self.note(description);
                     return Ok(voxels);
                 }
                 News::Made(Err(failure)) => return Err(self.fail(failure)),

@@ -3,6 +3,8 @@
 //! Python is the one that `TRELLIS_PYTHON` names or that is found without; it must have torch and the other
 //! dependencies of `python/pyproject.toml`. The package itself is this checkout's.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};

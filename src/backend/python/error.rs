@@ -109,7 +109,8 @@ pub enum PythonError {
 fn install(package: &str) -> &str {
     match package {
         "PIL" => "pillow",
-        "crossworld_trellis" => "crossworld-trellis",
+        // From a checkout, as the README tells.
+        "crossworld_trellis" => "./python",
         other => other,
     }
 }

@@ -64,9 +64,12 @@ impl Facts {
                 program: program.into(),
             }),
             None => {
-                let complaint = complained.trim_end().lines().next_back();
+                // Where Python breaks early, it says more after the line that tells why.
+                let mut lines = complained.trim_end().lines().rev();
+                let last = lines.clone().next();
+                let complaint = lines.find(|line| line.contains("rror")).or(last);
                 let complaint = complaint.unwrap_or("its answer cannot be understood");
-                Err(broken(complaint.chars().take(200).collect()))
+                Err(broken(complaint.trim().chars().take(200).collect()))
             }
         }
     }

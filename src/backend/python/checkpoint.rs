@@ -1,6 +1,6 @@
 //! Whether this machine has what makes the in-process backend worth starting: a checkpoint and a GPU.
 //!
-//! Looked for on disk, in some microseconds, so that auto costs nothing where they are not; that the files are
+//! Looked for on disk only, so that auto costs nothing where they are not; that the files are
 //! whole and the GPU works is asked of Python afterwards.
 
 use std::env;

@@ -19,6 +19,7 @@ MODEL_VARIABLE = "TRELLIS_MODEL_PATH"
 IMAGE_ENCODER_VARIABLE = "TRELLIS_IMAGE_ENCODER"
 FIRST_GENERATION_VARIABLE = "TRELLIS_FIRST_GENERATION"
 OFFLINE_VARIABLE = "HF_HUB_OFFLINE"
+FAST_VARIABLE = "TRELLIS_FAST"
 
 
 def model_source() -> str:
@@ -40,6 +41,11 @@ def first_generation_source() -> str | None:
 def hub_is_offline() -> bool:
     """Whether `HF_HUB_OFFLINE` forbids the network; the values are those the hub's client knows."""
     return os.environ.get(OFFLINE_VARIABLE, "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def fast() -> bool:
+    """Whether GPUs may take fast kernels and CUDA graphs: not where `TRELLIS_FAST` is 0 or off."""
+    return os.environ.get(FAST_VARIABLE, "").lower() not in {"0", "off", "no", "false"}
 
 
 HOST_VARIABLE = "TRELLIS_HOST"

@@ -73,6 +73,21 @@ def exact_convolutions(dtype: torch.dtype) -> Generator[None]:
 
 
 @contextmanager
+def rounded_products(active: bool) -> Generator[None]:
+    """Lets CUDA round what float32 products multiply to TF32, if `active`: ten bits, as many as
+    float16 has."""
+    if not active:
+        yield
+        return
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@contextmanager
 def memory_errors(device: torch.device, doing: str) -> Generator[None]:
     """Turns "out of memory" of any device into a `DeviceMemoryError` that says what to lower."""
     try:

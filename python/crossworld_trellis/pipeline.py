@@ -15,13 +15,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from . import config
 from .batch import Batch, Member, NobodyLeft, Sample, conditions, grid_of, renumbered, rows_of
 from .checkpoint import Checkpoint, roles_for
 from .checkpoint.roles import LATENT_FLOW, STRUCTURE_FLOW
 from .decoding import decode, denormalised, solid_cells
-from .device import choose_device, choose_dtype, memory_errors
+from .device import choose_device, choose_dtype, memory_errors, rounded_products
 from .errors import TrellisError
+from .forecast import Forecast
+from .graphs import Graphs, StepField, can_record
 from .image import CutOut, Source, preprocess, squeeze, stack
+from .kernels.choice import plain
 from .previews import guess_appearance, guess_structure, show_solid_cells
 from .request import (
     MAX_SAMPLES,
@@ -40,7 +44,6 @@ from .sampler import (
     SamplerSettings,
     SettingsError,
     Step,
-    VelocityField,
     check_mode,
     sample,
 )
@@ -55,8 +58,15 @@ __all__ = ["EmptyResultError", "Noise", "Request", "Sample", "Trellis"]
 class Trellis:
     """A checkpoint made ready to generate: made by `load`. One thread at a time may use it."""
 
-    def __init__(self, shelf: Shelf, outputs: Sequence[str]) -> None:
+    def __init__(
+        self, shelf: Shelf, outputs: Sequence[str], *, fast: bool = True, record: bool = True
+    ) -> None:
+        """`fast` as in `load`; `record` allows CUDA graphs, which keep the networks in memory."""
         self._shelf = shelf
+        self._fast = fast
+        self.forecast_steps = 0
+        """Steps of the last call that took no run of a network, because they were forecast."""
+        self._graphs = Graphs() if fast and record and can_record(shelf.device) else None
         self.outputs = tuple(outputs)
         self.resolution: int = shelf.checkpoint.config(LATENT_FLOW).resolution
         """Cells per axis of the active voxels."""
@@ -73,13 +83,16 @@ class Trellis:
         image_encoder: str | os.PathLike[str] | None = None,
         revision: str | None = None,
         offline: bool = False,
+        fast: bool | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> "Trellis":
         """Loads what some outputs ("voxels", "gaussians", "radiance_field", "mesh") need.
 
         `source` is a folder or a hub repository, by default what `TRELLIS_MODEL_PATH` says. Other
         outputs still work: their networks are loaded when they are first asked for. `low_vram`
-        keeps one network on the device at a time; it changes no result.
+        keeps one network on the device at a time; it changes no result. `fast`, by default what
+        `TRELLIS_FAST` says, or else true, lets a GPU take the kernels of `kernels` and CUDA graphs
+        where it can; results in half precision then differ in their last digits.
 
         Raises `CheckpointError`, `SettingsError` or `DeviceMemoryError`.
         """
@@ -119,7 +132,8 @@ class Trellis:
         shelf = Shelf(
             checkpoint, device=where, dtype=torso, keep=not low_vram, encoder=image_encoder
         )
-        trellis = cls(shelf, outputs)
+        fast = config.fast() if fast is None else fast
+        trellis = cls(shelf, outputs, fast=fast, record=not low_vram)
         if not low_vram:
             shelf.encoder()
             for index, role in enumerate(roles):
@@ -153,6 +167,7 @@ class Trellis:
         resolution: int | None = None,
         steps: int | None = None,
         cfg: float | None = None,
+        forecast: int | None = None,
         structure: SamplerSettings | None = None,
         latents: SamplerSettings | None = None,
         mode: ManyPictures = "stochastic",
@@ -168,8 +183,9 @@ class Trellis:
 
         `formats` are outputs as in `load`, by default those given there. `resolution` is that of
         voxels: the model's own (64), half of it, or 2 or 4 times it, which takes the mesh decoder.
-        `steps` and `cfg` hold for both stages; `structure` and `latents` replace a stage's settings
-        as a whole, by default the checkpoint's. `preprocessed` pictures are only resized.
+        `steps`, `cfg` and `forecast` (`SamplerSettings.forecast`) hold for both stages; `structure`
+        and `latents` replace a stage's settings as a whole, by default the checkpoint's.
+        `preprocessed` pictures are only resized.
 
         `on_preview` gets the solid cells of each sample once they are known. Before, every
         `preview_every` steps, it gets those that seem to become solid; afterwards, as often, the
@@ -187,6 +203,7 @@ class Trellis:
             latents=latents,
             steps=steps,
             cfg=cfg,
+            forecast=forecast,
             mode=mode,
             noise=noise,
             preprocessed=preprocessed,
@@ -210,6 +227,7 @@ class Trellis:
         resolution: int | None = None,
         steps: int | None = None,
         cfg: float | None = None,
+        forecast: int | None = None,
         structure: SamplerSettings | None = None,
         latents: SamplerSettings | None = None,
         mode: ManyPictures = "stochastic",
@@ -239,6 +257,7 @@ class Trellis:
             latents=latents,
             steps=steps,
             cfg=cfg,
+            forecast=forecast,
             mode=mode,
             noise=None,
             preprocessed=preprocessed,
@@ -256,6 +275,7 @@ class Trellis:
         latents: SamplerSettings | None,
         steps: int | None,
         cfg: float | None,
+        forecast: int | None,
         mode: ManyPictures,
         noise: Noise | None,
         preprocessed: bool,
@@ -263,14 +283,21 @@ class Trellis:
         """What was asked for, checked. Raises `SettingsError`."""
         own = self.checkpoint.description
         resolution = self.resolution if resolution is None else resolution
+        structure, latents = (
+            settings.override(steps=steps, cfg_strength=cfg, forecast=forecast)
+            for settings in (
+                structure or own.structure_sampler,
+                latents or own.latent_sampler,
+            )
+        )
         return Plan(
             samples=samples,
             outputs=frozenset(checked_outputs(self.outputs if formats is None else formats)),
             grid=self.resolution,
             resolution=resolution,
             refinement=refinement_of(resolution, self.resolution),
-            structure=(structure or own.structure_sampler).override(steps=steps, cfg_strength=cfg),
-            latents=(latents or own.latent_sampler).override(steps=steps, cfg_strength=cfg),
+            structure=structure,
+            latents=latents,
             mode=check_mode(mode),
             noise=noise,
             preprocessed=preprocessed,
@@ -282,7 +309,8 @@ class Trellis:
     ) -> list[list[Sample] | TrellisError]:
         """The samples of each request, or its own error. Raises what concerns all."""
         batch = Batch(requests)
-        with suppress(NobodyLeft):
+        self.forecast_steps = 0
+        with suppress(NobodyLeft), plain(not self._fast):
             with self._stage(plan, batch, "picture", "looking at the picture"):
                 self._encode(plan, batch, cut_out)
             with self._stage(plan, batch, "structure", "finding the solid cells"):
@@ -317,9 +345,12 @@ class Trellis:
                 ]
         members = batch.living()
         encoder = self._shelf.encoder()
+        # The flows would round what it gives anyway.
+        rounds = self._fast and self.device.type == "cuda" and self.dtype != torch.float32
         for member in members:
             pixels = torch.tensor(stack(squares[member]), device=self.device)
-            member.condition = encoder.encode(pixels)[:, None]  # [K,L,C]→[K,1,L,C]
+            with rounded_products(rounds):
+                member.condition = encoder.encode(pixels)[:, None]  # [K,L,C]→[K,1,L,C]
 
     def _structure(self, plan: Plan, batch: Batch) -> None:
         """Finds the active voxels of all samples."""
@@ -365,7 +396,7 @@ class Trellis:
         plan: Plan,
         batch: Batch,
         stage: Literal["structure", "appearance"],
-        field: VelocityField,
+        field: StepField,
         noise: Tensor,
         guess: Callable[[Step], None],
     ) -> Tensor:
@@ -373,14 +404,19 @@ class Trellis:
             batch.tell(stage, step.done, step.steps)
             guess(step)
 
-        return sample(
-            field,
+        settings = plan.structure if stage == "structure" else plan.latents
+        made = field if self._graphs is None else self._graphs.replayed(stage, field)
+        forecast = Forecast(made, settings)
+        state = sample(
+            forecast,
             noise.to(self.device),
-            plan.structure if stage == "structure" else plan.latents,
+            settings,
             pictures=len(batch.members[0].request.pictures()),
             mode=plan.mode,
             on_step=on_step,
         )
+        self.forecast_steps += forecast.saved
+        return state
 
     def _times(self, settings: SamplerSettings) -> Tensor:
         """[S] float32 times as the networks take them."""

@@ -20,6 +20,9 @@ from .errors import TrellisError
 MAX_STEPS = 1000
 """Most steps a run may have; more gain nothing."""
 
+MAX_FORECAST = 10
+"""Most steps that may share one run of the network."""
+
 TIME_SCALE = 1000.0
 """What a time is multiplied with before the network sees it."""
 
@@ -48,6 +51,9 @@ class SamplerSettings:
     """Above 1, more of the steps are spent near the noise."""
     sigma_min: float = 1e-5
     """Noise left in the data; influences only the clean estimate."""
+    forecast: int = 1
+    """Steps that share one run of the network: from 2 on, velocities in between are guessed
+    (`forecast.Forecast`), which is faster and changes the result."""
 
     def __post_init__(self) -> None:
         if isinstance(self.steps, bool) or not isinstance(self.steps, int):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -69,6 +75,12 @@ class SamplerSettings:
             )
         if not 0 <= self.sigma_min < 1:
             raise SettingsError(f"sigma_min must be 0 to below 1, got {self.sigma_min}")
+        if isinstance(self.forecast, bool) or not isinstance(self.forecast, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise SettingsError(f"forecast must be a whole number, got {self.forecast!r}")
+        if not 1 <= self.forecast <= MAX_FORECAST:
+            raise SettingsError(
+                f"forecast must be 1 (no forecasts) to {MAX_FORECAST}, got {self.forecast}"
+            )
 
     def override(
         self,
@@ -77,6 +89,7 @@ class SamplerSettings:
         cfg_strength: float | None = None,
         cfg_interval: tuple[float, float] | None = None,
         rescale_t: float | None = None,
+        forecast: int | None = None,
     ) -> "SamplerSettings":
         """These settings with those that are given in place of ours."""
         return replace(
@@ -85,6 +98,7 @@ class SamplerSettings:
             cfg_strength=self.cfg_strength if cfg_strength is None else cfg_strength,
             cfg_interval=self.cfg_interval if cfg_interval is None else cfg_interval,
             rescale_t=self.rescale_t if rescale_t is None else rescale_t,
+            forecast=self.forecast if forecast is None else forecast,
         )
 
     def times(self) -> NDArray[np.float64]:

@@ -54,7 +54,9 @@ def test_every_block_gives_what_the_original_gives() -> None:
     items = grid.pooled.grid.items
     for index, block in enumerate(flow.blocks):
         modulation = modulations[index]
-        x = block.inform(block.mix(x, modulation, items), modulation, field.memories[index], items)
+        x, update = block.mix(x, None, modulation, items)
+        x, update = block.inform(x, update, modulation, field.memories[index], items)
+        x = update.added_to(x)
         assert_golden(x[0], NAME, f"after_blocks_{index}")
     first, second = flow.out_blocks
     up = first.up(torch.cat([x[0], skips[1]], dim=1), edges[2], grid)

@@ -50,7 +50,9 @@ def test_every_block_gives_what_the_original_gives() -> None:
     memories = flow.blocks.memories(golden["cond"][None])
     for index, block in enumerate(flow.blocks):
         modulation = block.modulation(embedded)[0]
-        x = block.inform(block.mix(x, modulation, items), modulation, memories[index], items)
+        x, update = block.mix(x, None, modulation, items)
+        x, update = block.inform(x, update, modulation, memories[index], items)
+        x = update.added_to(x)
         assert_golden(x[:, :64], NAME, f"after_block_{index}")
 
 

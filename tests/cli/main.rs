@@ -1,12 +1,15 @@
 //! Tests of the program `trellis` as a user meets it: arguments in; files, text and exit codes out.
 
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     reason = "in a test a failed unwrap is the message"
 )]
 
 mod convert;
 mod desk;
+#[cfg(all(unix, feature = "server"))]
+mod doctor;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -52,7 +55,13 @@ fn block() -> SparseVoxels {
 #[test]
 fn every_command_explains_itself_with_an_example() {
     let desk = Desk::new();
-    for line in ["--help", "generate --help", "info --help", "preview --help"] {
+    for line in [
+        "--help",
+        "generate --help",
+        "info --help",
+        "preview --help",
+        "doctor --help",
+    ] {
         let help = desk.done(line);
         assert!(help.contains("Usage: trellis"), "{help}");
         assert!(help.contains("Example"), "{help}");

@@ -8,24 +8,31 @@ medians; the device is waited for around each stage. Looking at the picture is n
 import argparse
 import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from ..device import choose_device, choose_dtype
+from ..errors import TrellisError
+from ..forecast import Forecast
+from ..graphs import Graphs, StepField, can_record
+from ..kernels.choice import plain
 from ..models.gaussian_decoder import GaussianDecoder
 from ..models.latent_flow import LatentFlow
 from ..models.released import GAUSSIAN_DECODER, LATENT_FLOW, STRUCTURE_DECODER, STRUCTURE_FLOW
 from ..models.structure_decoder import StructureDecoder, active_voxels
 from ..models.structure_flow import StructureFlow
 from ..request import MAX_SAMPLES, whole
-from ..sampler import TIME_SCALE, SamplerSettings, sample
+from ..sampler import TIME_SCALE, SamplerSettings, VelocityField, sample
 from ..sparse.grid import VoxelGrid
 from ..voxelize import occupancy_preview, voxels_from_gaussians
+from .bench_work import operations, product_rate
 
 Module = TypeVar("Module", bound=nn.Module)
 Value = TypeVar("Value")
@@ -40,6 +47,8 @@ class Report:
     device: str
     torch: str
     dtype: str
+    fast: bool
+    """Whether kernels of our own and CUDA graphs were allowed."""
     batch: int
     """Objects made together."""
     voxels: int
@@ -47,6 +56,8 @@ class Report:
     tokens: int
     """Of the second stage's transformer, for each object."""
     steps: int
+    forecast_steps: int
+    """Steps of both stages that were forecast instead of computed."""
     milliseconds: dict[str, float]
     """Median of each stage."""
     total: float
@@ -56,17 +67,33 @@ class Report:
     """Median of one coarse preview of the whole batch in each stage; not in the sum."""
     first_ms: float
     """The first, cold run of all stages."""
+    cold_s: float | None
+    """Seconds from the start of a process to the end of its first run, if that was measured."""
+    teraflops: dict[str, float]
+    """Operations in each stage, in 10^12; of steps that are forecast none."""
+    teraflops_per_second: dict[str, float]
+    product_rate: float
+    """What the device reaches in a large matrix product, in 10^12 operations a second."""
     weights_gib: float
     peak_gib: float
-    """Most memory of the device at any time; 0 where the device does not tell."""
+    """Most memory that was taken from the device; 0 where the device does not tell."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's options."""
     parser.add_argument("--voxels", type=int, default=20_000, help="active voxels (about)")
     parser.add_argument("--steps", type=int, default=25, help="steps of each stage")
+    parser.add_argument(
+        "--forecast", type=int, default=1, help="steps that share one run of a network"
+    )
     parser.add_argument("--batch", type=int, default=1, help="objects made together")
     parser.add_argument("--repeat", type=int, default=5, help="runs to take the median of")
+    parser.add_argument(
+        "--plain", action="store_true", help="torch's own operators only, and no CUDA graphs"
+    )
+    parser.add_argument(
+        "--cold", action="store_true", help="also time a new process up to its first result"
+    )
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -75,6 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measures and prints."""
     device = choose_device(options.device)
+    cold = _cold_start(options) if options.cold else None
     report = measure(
         device,
         choose_dtype(options.dtype, device),
@@ -82,21 +110,46 @@ def run(options: argparse.Namespace) -> int:
         steps=options.steps,
         batch=options.batch,
         repeat=options.repeat,
+        fast=not options.plain,
+        forecast=options.forecast,
     )
+    report = replace(report, cold_s=cold)
     print(json.dumps(asdict(report)) if options.json else describe(report))
     return 0
 
 
+def _cold_start(options: argparse.Namespace) -> float:
+    """Seconds that a process takes for one run of the same kind, its start included.
+
+    Raises `TrellisError` where that fails.
+    """
+    command = [sys.executable, "-m", "crossworld_trellis", "bench", "--repeat", "0"]
+    for name in ("voxels", "steps", "forecast", "batch", "device", "dtype"):
+        command += [f"--{name}", str(getattr(options, name))]
+    started = time.perf_counter()
+    ended = subprocess.run([*command, *["--plain"] * options.plain], capture_output=True, text=True)
+    if ended.returncode:
+        last = ended.stderr.strip().rpartition("\n")[2].removeprefix("error: ")
+        raise TrellisError(f"the process for the cold start failed: {last}")
+    return time.perf_counter() - started
+
+
 def describe(report: Report) -> str:
     """The report as lines of text."""
+    share = sum(report.teraflops.values()) / report.total * 1e3 / report.product_rate
     lines = [
-        f"{report.device}, torch {report.torch}, {report.dtype}",
+        f"{report.device}, torch {report.torch}, {report.dtype}{'' if report.fast else ', plain'}",
         f"{report.batch} x {report.voxels} voxels, {report.tokens} tokens each, "
-        f"{report.steps} + {report.steps} steps",
-        *(f"{name:20} {ms:10.1f} ms" for name, ms in report.milliseconds.items()),
-        f"{'total':20} {report.total:10.1f} ms",
+        f"{report.steps} + {report.steps} steps, {report.forecast_steps} of them forecast",
+        *(
+            f"{name:20} {ms:10.1f} ms {report.teraflops_per_second[name]:8.2f} TFLOP/s"
+            for name, ms in report.milliseconds.items()
+        ),
+        f"{'total':20} {report.total:10.1f} ms, {sum(report.teraflops.values()):.1f} TFLOP, "
+        f"{share:.0%} of the {report.product_rate:.2f} TFLOP/s of a matrix product",
         f"{'objects per second':20} {report.objects_per_second:10.3f}",
         f"{'first run':20} {report.first_ms:10.1f} ms",
+        *([] if report.cold_s is None else [f"{'cold start':20} {report.cold_s:10.1f} s"]),
         *(f"{name:20} {ms:10.1f} ms" for name, ms in report.preview_milliseconds.items()),
         f"{'weights':20} {report.weights_gib:10.2f} GiB",
         f"{'peak memory':20} {report.peak_gib:10.2f} GiB",
@@ -113,38 +166,53 @@ def measure(
     steps: int,
     repeat: int,
     batch: int = 1,
+    fast: bool = True,
+    forecast: int = 1,
 ) -> Report:
     """Runs all stages some times on random weights of the released sizes.
 
     Raises `SettingsError` for numbers out of range.
     """
     whole("batch", batch, 1, MAX_SAMPLES)
-    networks = _Networks(device, dtype)
+    networks = _Networks(device, dtype, fast=fast)
     weights = _allocated(device)
     coords = shell(voxels, LATENT_FLOW.resolution).to(device)
     settings = SamplerSettings(
-        steps=steps, cfg_strength=5.0, cfg_interval=(0.5, 1.0), rescale_t=3.0
+        steps=steps,
+        cfg_strength=5.0,
+        cfg_interval=(0.5, 1.0),
+        rescale_t=3.0,
+        forecast=forecast,
     )
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    first, *runs = (networks.run(coords, settings, batch) for _ in range(repeat + 1))
-    peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
-    guesses = [networks.guess(coords, batch) for _ in range(repeat)]
-    medians = _medians(runs)
+    with plain(not fast):
+        first, *runs = (networks.run(coords, settings, batch) for _ in range(repeat + 1))
+        peak = torch.cuda.max_memory_reserved(device) if device.type == "cuda" else 0
+        guesses = [networks.guess(coords, batch) for _ in range(repeat)]
+    medians = _medians(runs or [first])
+    work = networks.operations(coords, settings, batch)
+    teraflops = {name: work.get(name, 0) / 1e12 for name in medians}
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
     return Report(
         device=name,
         torch=torch.__version__,
         dtype=str(dtype).removeprefix("torch."),
+        fast=fast,
         batch=batch,
         voxels=len(coords),
         tokens=len(VoxelGrid(coords).pooled.grid),
         steps=steps,
+        forecast_steps=networks.forecast_steps,
         milliseconds=medians,
         total=sum(medians.values()),
         objects_per_second=1e3 * batch / sum(medians.values()),
-        preview_milliseconds=_medians(guesses),
+        preview_milliseconds=_medians(guesses) if guesses else {},
         first_ms=sum(first.values()),
+        cold_s=None,
+        teraflops=teraflops,
+        teraflops_per_second={name: teraflops[name] / ms * 1e3 for name, ms in medians.items()},
+        product_rate=product_rate(device, dtype, lambda: _wait(device)) / 1e12,
         weights_gib=weights / 2**30,
         peak_gib=peak / 2**30,
     )
@@ -153,8 +221,11 @@ def measure(
 class _Networks:
     """The networks that make coloured voxels, with random weights."""
 
-    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, device: torch.device, dtype: torch.dtype, *, fast: bool) -> None:
         self._device = device
+        self._graphs = Graphs() if fast and can_record(device) else None
+        self.forecast_steps = 0
+        """Of the last run."""
         self._structure = _build(lambda: StructureFlow(STRUCTURE_FLOW, dtype=dtype), device)
         self._occupancy = _build(lambda: StructureDecoder(STRUCTURE_DECODER, dtype=dtype), device)
         self._latents = _build(lambda: LatentFlow(LATENT_FLOW, dtype=dtype), device)
@@ -167,17 +238,26 @@ class _Networks:
         condition = torch.randn(1, batch, _TOKENS, _CHANNELS, device=device)
         noise = torch.randn(self._structure.noise_shape(batch), device=device)
         field = _timed(
-            spent, "structure prepare", device, lambda: self._structure.field(condition, times)
+            spent,
+            "structure prepare",
+            device,
+            lambda: self._replayed("structure", self._structure.field(condition, times)),
         )
-        state = _timed(spent, "structure flow", device, lambda: sample(field, noise, settings))
+        first = Forecast(field, settings)
+        state = _timed(spent, "structure flow", device, lambda: sample(first, noise, settings))
         _timed(spent, "structure decoder", device, lambda: self._occupancy(state))
         own = [VoxelGrid(coords, items=[len(coords)]) for _ in range(batch)]
         grid = own[0] if batch == 1 else _repeated(coords, batch)
         fine = torch.randn(len(grid), LATENT_FLOW.in_channels, device=device)
         bound = _timed(
-            spent, "latent prepare", device, lambda: self._latents.field(condition, times, grid)
+            spent,
+            "latent prepare",
+            device,
+            lambda: self._replayed("latent", self._latents.field(condition, times, grid)),
         )
-        slat = _timed(spent, "latent flow", device, lambda: sample(bound, fine, settings))
+        second = Forecast(bound, settings)
+        slat = _timed(spent, "latent flow", device, lambda: sample(second, fine, settings))
+        self.forecast_steps = first.saved + second.saved
         parts = slat.tensor_split(batch)
         _timed(
             spent,
@@ -186,6 +266,27 @@ class _Networks:
             lambda: [self._gaussians(part, each) for part, each in zip(parts, own, strict=True)],
         )
         return spent
+
+    def _replayed(self, name: str, field: StepField) -> VelocityField:
+        return field if self._graphs is None else self._graphs.replayed(name, field)
+
+    def operations(self, coords: Tensor, settings: SamplerSettings, batch: int) -> dict[str, int]:
+        """Operations in the stages of `run` that multiply."""
+        device, grid = self._device, _repeated(coords, batch)
+        condition = torch.randn(1, batch, _TOKENS, _CHANNELS, device=device)
+        time = torch.full((1,), TIME_SCALE, device=device)
+        state = torch.randn(self._structure.noise_shape(batch), device=device)
+        fine = torch.randn(len(grid), LATENT_FLOW.in_channels, device=device)
+        return {
+            "structure flow": _flow_operations(
+                self._structure.field(condition, time), state, settings
+            ),
+            "structure decoder": operations(lambda: self._occupancy(state)),
+            "latent flow": _flow_operations(
+                self._latents.field(condition, time, grid), fine, settings
+            ),
+            "gaussian decoder": operations(lambda: self._gaussians(fine, grid)),
+        }
 
     def guess(self, coords: Tensor, batch: int) -> dict[str, float]:
         """Milliseconds of a coarse preview of a batch in each stage, voxels included."""
@@ -211,6 +312,22 @@ class _Networks:
         _timed(spent, "structure preview", device, structure)
         _timed(spent, "appearance preview", device, appearance)
         return spent
+
+
+def _flow_operations(field: VelocityField, state: Tensor, settings: SamplerSettings) -> int:
+    """Operations in the steps of a run that are not forecast."""
+    asked: list[bool] = []
+
+    def listen(state: Tensor, step: int, *, pictures: slice, guided: bool) -> Tensor:
+        asked.append(guided)
+        return state.expand(1 + guided, -1)
+
+    sample(Forecast(listen, settings), torch.zeros(1), settings)
+    total = 0
+    for kind in set(asked):
+        step = operations(lambda kind=kind: field(state, 0, pictures=slice(1), guided=kind))
+        total += asked.count(kind) * step
+    return total
 
 
 def _repeated(coords: Tensor, batch: int) -> VoxelGrid:

@@ -46,6 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--grace", type=float, default=default.grace, help="seconds to finish when stopped"
     )
+    parser.add_argument(
+        "--supervised",
+        action="store_true",
+        help="for programs that start it: print the address, stop when standard input ends",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -53,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     try:
         from ..image import rembg_cut_out
+        from ..server import supervised
         from ..server.app import create_app
         from ..server.running import Server
     except ModuleNotFoundError as error:
@@ -72,7 +78,9 @@ def run(options: argparse.Namespace) -> int:
     app = create_app(
         lambda tell: load_model(options, tell), settings, cut_out=rembg_cut_out(), on_lost=on_lost
     )
-    server = Server(app, settings)
+    server = Server(app, settings, on_listening=supervised.announce if options.supervised else None)
+    if options.supervised:
+        supervised.stop_with_stdin(server.stop, grace=settings.grace)
     server.run()
     if lost:
         # A process that lost its device cannot get it back; a fresh one can.

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention
+from torch.nn.functional import linear, scaled_dot_product_attention
 
+from ..kernels.attention import longest_of, packed_attention, packed_look_up, packs, starts_of
+from ..kernels.norm import unit_head, unit_heads
 from .rotary import Rotation, rotate
-
-# Keeps the norm of a zero vector from dividing by zero, and changes no other.
-_NORM_EPS = 1e-24
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,10 @@ class Memory:
     for every token.
     """
 
+    def tensors(self) -> list[Tensor]:
+        """All of it."""
+        return [self.keys, self.values, self.nothing]
+
     def of(self, pictures: slice) -> "Memory":
         """The memory of some of the pictures."""
         return Memory(self.keys[pictures], self.values[pictures], self.nothing)
@@ -47,9 +50,7 @@ class HeadNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[…,H,d]→[…,H,d]."""
-        # The root of the mean carries the square root of d that the gain would otherwise have.
-        unit = rms_norm(x.float(), x.shape[-1:], eps=_NORM_EPS)
-        return (unit * self.gamma).to(x.dtype)
+        return unit_head(x, self.gamma)
 
 
 class SelfAttention(nn.Module):
@@ -65,8 +66,9 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor, items: Sequence[int], rotation: Rotation | None = None) -> Tensor:
         """[G,M,C]→[G,M,C]; a rotation tells queries and keys where each token lies."""
         qkv = self.to_qkv(x).unflatten(-1, (3, self.heads, -1))  # [G,M,3C]→[G,M,3,H,d]
-        query, key, value = qkv.unbind(2)
-        query, key = self.q_rms_norm(query), self.k_rms_norm(key)
+        norms = (self.q_rms_norm, self.k_rms_norm)
+        gains = [norm.gamma for norm in norms if isinstance(norm, HeadNorm)]
+        query, key, value = unit_heads(qkv, gains) if gains else qkv.unbind(2)
         if rotation is not None:
             query, key = rotate(query, rotation), rotate(key, rotation)
         return self.to_out(attend(query, key, value, items))
@@ -104,6 +106,9 @@ class CrossAttention(nn.Module):
 
 def attend(query: Tensor, key: Tensor, value: Tensor, items: Sequence[int]) -> Tensor:
     """Softmax attention within each branch and item: three of [G,M,H,d] →[G,M,H·d]."""
+    if packs(query, key, value):
+        starts = starts_of(tuple(items), query.device)
+        return packed_attention(query, key, value, starts, longest_of(items))
     if len(set(items)) == 1:
         # Items of one length are a batch.
         split = (_by_item(x, len(items)) for x in (query, key, value))
@@ -120,6 +125,10 @@ def attend(query: Tensor, key: Tensor, value: Tensor, items: Sequence[int]) -> T
 
 def look_up(query: Tensor, memory: Memory, items: Sequence[int]) -> Tensor:
     """Softmax attention of queries [K,M,H,d] to a memory →[K,M,H·d]."""
+    pair = memory.keys.transpose(2, 3), memory.values.transpose(2, 3)  # [K,B,L,H,d]
+    if packs(query, *pair):
+        starts = starts_of(tuple(items), query.device)
+        return packed_look_up(query, *pair, starts, longest_of(items))
     if len(set(items)) == 1:
         batch = (query.shape[0], len(items))
         keys, values = (

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm
 
+from ..kernels.norm import Scale, Update, add_norm
 from ..sparse.grid import VoxelGrid
 from ..sparse.windows import Windows, window_attention
 from .attention import HeadNorm
@@ -71,8 +71,7 @@ class WindowAttention(nn.Module):
 
     def forward(self, x: Tensor, windows: Windows) -> Tensor:
         """[N,C]→[N,C]"""
-        width = x.shape[1] // self.heads
-        qkv = self.to_qkv(x).view(-1, 3, self.heads, width)  # [N,3C]→[N,3,H,d]
+        qkv = self.to_qkv(x).unflatten(1, (3, self.heads, -1))  # [N,3C]→[N,3,H,d]
         q, k, v = qkv.unbind(1)
         return self.to_out(
             window_attention(self.q_rms_norm(q), self.k_rms_norm(k), v, windows).flatten(1)
@@ -88,10 +87,12 @@ class TrunkBlock(nn.Module):
         self.attn = WindowAttention(channels, config.heads, norm=config.qk_rms_norm, dtype=dtype)
         self.mlp = FeedForward(channels, int(channels * config.mlp_ratio), dtype=dtype)
 
-    def forward(self, x: Tensor, windows: Windows) -> Tensor:
-        """[N,C]→[N,C]"""
-        x = x + self.attn(_norm(x), windows)
-        return x + self.mlp(_norm(x))
+    def forward(self, x: Tensor, update: Update | None, windows: Windows) -> tuple[Tensor, Update]:
+        """A stream [1,N,C] and what is still to be added to it, both before and after."""
+        x, normed = add_norm(x, update, Scale(), eps=BLOCK_EPS)
+        told = Update(self.attn(normed[0], windows)[None])
+        x, normed = add_norm(x, told, Scale(), eps=BLOCK_EPS)
+        return x, Update(self.mlp(normed))
 
 
 class TrunkBlocks(nn.ModuleList):
@@ -104,14 +105,10 @@ class TrunkBlocks(nn.ModuleList):
 
     def forward(self, x: Tensor, grid: VoxelGrid) -> Tensor:
         """[N,C] float32, what the input layer gave, →[N,C] in the dtype of the blocks."""
-        x = (x + position_embedding(grid.positions, x.shape[1])).to(self.dtype)
+        x = (x + position_embedding(grid.positions, x.shape[1])).to(self.dtype)[None]
+        update: Update | None = None
         shifted = grid.windows(self.size, shift=self.size // 2)
         straight = grid.windows(self.size, shift=0)
         for index, block in enumerate(self):
-            x = block(x, shifted if index % 2 else straight)
-        return x
-
-
-def _norm(x: Tensor) -> Tensor:
-    # For half precision torch computes the inside in float32.
-    return layer_norm(x, x.shape[-1:], eps=BLOCK_EPS)
+            x, update = block(x, update, shifted if index % 2 else straight)
+        return x[0] if update is None else update.added_to(x)[0]

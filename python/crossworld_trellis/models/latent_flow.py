@@ -11,8 +11,10 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm, silu
+from torch.nn.functional import layer_norm
 
+from ..kernels.attention import starts_of
+from ..kernels.norm import Scale, add_norm
 from ..sparse.convolution import SubmanifoldConv3d
 from ..sparse.grid import Pooling, VoxelGrid, pool, unpool
 from .attention import Memory
@@ -63,7 +65,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, modulation: Tensor, grid: VoxelGrid) -> Tensor:
         """[N,in]→[N,out] on one grid."""
-        h = self.conv1(silu(self.norm1(x)), grid)
+        h = self.conv1(self._first_norm(x), grid)
         return self._second(h, modulation, grid) + self.skip_connection(x)
 
     def down(self, x: Tensor, modulation: Tensor, pooling: Pooling) -> Tensor:
@@ -75,13 +77,20 @@ class ResidualBlock(nn.Module):
 
         What acts on a voxel alone is done for the cells; their voxels share the result.
         """
-        h = self.conv1.forward_unpooled(silu(self.norm1(x)), grid)
+        h = self.conv1.forward_unpooled(self._first_norm(x), grid)
         return self._second(h, modulation, grid) + unpool(self.skip_connection(x), grid.pooled)
+
+    def _first_norm(self, x: Tensor) -> Tensor:
+        return _norm(x, Scale(self.norm1.weight, self.norm1.bias, around_one=False, silu=True))
 
     def _second(self, h: Tensor, modulation: Tensor, grid: VoxelGrid) -> Tensor:
         scale, shift = modulation
-        h = layer_norm(h, h.shape[-1:], eps=BLOCK_EPS) * (1 + scale) + shift
-        return self.conv2(silu(h), grid)
+        return self.conv2(_norm(h, Scale(scale, shift, around_one=True, silu=True)), grid)
+
+
+def _norm(x: Tensor, scale: Scale) -> Tensor:
+    """[N,C]→[N,C]"""
+    return add_norm(x[None], None, scale, eps=BLOCK_EPS)[1][0]
 
 
 class ResidualBlocks(nn.ModuleList):
@@ -185,7 +194,7 @@ class LatentFlow(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class LatentField:
-    """A `LatentFlow` bound to pictures, times and voxels: a `sampler.VelocityField`."""
+    """A `LatentFlow` bound to pictures, times and voxels: a `graphs.StepField`."""
 
     flow: LatentFlow
     edges: list[tuple[Tensor, ...]]
@@ -199,12 +208,32 @@ class LatentField:
 
     def __call__(self, state: Tensor, step: int, *, pictures: slice, guided: bool) -> Tensor:
         """Velocities of a state [N,C] →[branches,N,C]."""
-        flow, grid, edges = self.flow, self.grid, self.edges[step]
+        return self.velocities(state, self.of_step(step), pictures=pictures, guided=guided)
+
+    def of_step(self, step: int) -> list[Tensor]:
+        """The modulations, those of the residual blocks first."""
+        return [*self.edges[step], *self.blocks[step]]
+
+    def constants(self) -> None:
+        """Not told: voxels are as many as the object needs."""
+
+    def prepare(self, state: Tensor) -> None:
+        """Finds neighbours, and where the items begin."""
+        self.grid.prepare()
+        starts_of(self.grid.pooled.grid.items, state.device)
+
+    def velocities(
+        self, state: Tensor, of_step: list[Tensor], *, pictures: slice, guided: bool
+    ) -> Tensor:
+        """As the call."""
+        flow, grid = self.flow, self.grid
         down = len(flow.input_blocks)
+        both = down + len(flow.out_blocks)
+        edges, blocks = of_step[:both], of_step[both:]
         h, skips = flow.descend(state, edges[:down], grid)
         h = flow.blocks(
             (h + self.place)[None],
-            self.blocks[step],
+            blocks,
             [memory.of(pictures) for memory in self.memories],
             grid.pooled.grid.items,
             guided=guided,

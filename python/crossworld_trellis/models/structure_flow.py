@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
+from ..kernels.attention import starts_of
 from .attention import Memory
 from .embedding import TimestepEmbedder, position_embedding
 from .transformer import FlowConfig, ModulatedBlocks, spread
@@ -62,7 +63,7 @@ class StructureFlow(nn.Module):
 
         `x` [B,C,R,R,R], `times` [B] already times 1000, `condition` [B,L,C] →[B,C,R,R,R].
         """
-        items = self._items(x)
+        items = self.items(x)
         embedded = self.t_embedder(times).to(self.dtype)
         modulations = [spread(rows, items) for rows in self.blocks.modulations(embedded)]
         memories = self.blocks.memories(condition[None].to(self.dtype))
@@ -76,7 +77,7 @@ class StructureFlow(nn.Module):
         cells = patchify(x, patch).flatten(2).transpose(1, 2)  # [B,C·p³,S,S,S]→[B,S³,C·p³]
         h = (self.input_layer(cells) + self.pos_emb).to(self.dtype)
         h = h.flatten(0, 1)[None]  # [B,T,C]→[1,B·T,C]
-        h = self.blocks(h, modulations, memories, self._items(x), guided=guided).float()
+        h = self.blocks(h, modulations, memories, self.items(x), guided=guided).float()
         out: Tensor = self.out_layer(layer_norm(h, h.shape[-1:], eps=1e-5))  # [G,B·T,C·p³]
         branches, _, channels = out.shape
         side = self.config.resolution // patch
@@ -84,13 +85,14 @@ class StructureFlow(nn.Module):
         x = unpatchify(grid.reshape(branches * batch, channels, side, side, side), patch)
         return x.reshape(branches, batch, *x.shape[1:])
 
-    def _items(self, x: Tensor) -> tuple[int, ...]:
+    def items(self, x: Tensor) -> tuple[int, ...]:
+        """Tokens of each sample of a state [B,C,R,R,R]."""
         return (len(self.pos_emb),) * len(x)
 
 
 @dataclass(frozen=True)
 class StructureField:
-    """A `StructureFlow` bound to pictures and times: a `sampler.VelocityField`."""
+    """A `StructureFlow` bound to pictures and times: a `graphs.StepField`."""
 
     flow: StructureFlow
     modulations: list[tuple[Tensor, ...]]
@@ -99,8 +101,26 @@ class StructureField:
 
     def __call__(self, state: Tensor, step: int, *, pictures: slice, guided: bool) -> Tensor:
         """Velocities of a state [B,C,R,R,R] →[branches,B,C,R,R,R]."""
+        return self.velocities(state, self.of_step(step), pictures=pictures, guided=guided)
+
+    def of_step(self, step: int) -> list[Tensor]:
+        """The modulations."""
+        return list(self.modulations[step])
+
+    def constants(self) -> list[Tensor]:
+        """What the pictures are to the blocks."""
+        return [each for memory in self.memories for each in memory.tensors()]
+
+    def prepare(self, state: Tensor) -> None:
+        """Finds where the samples begin."""
+        starts_of(self.flow.items(state), state.device)
+
+    def velocities(
+        self, state: Tensor, of_step: list[Tensor], *, pictures: slice, guided: bool
+    ) -> Tensor:
+        """As the call."""
         memories = [memory.of(pictures) for memory in self.memories]
-        return self.flow.velocities(state, self.modulations[step], memories, guided=guided)
+        return self.flow.velocities(state, of_step, memories, guided=guided)
 
 
 def patchify(x: Tensor, patch: int) -> Tensor:

@@ -12,13 +12,18 @@ from typing import Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm
 
+from ..kernels.cuts import cut
+from ..kernels.linear import linear_gelu
+from ..kernels.norm import Scale, Update, add_norm
 from .attention import CrossAttention, Memory, SelfAttention
 from .rotary import Rotation
 
 BLOCK_EPS = 1e-6
 """Of the layer norms inside blocks; those before an output layer have 1e-5."""
+
+# Few enough that a device need not wait long for the first of them to be recorded.
+_BLOCKS_A_CUT = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,14 +99,17 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[…,C]→[…,C]."""
-        return self.mlp(x)
+        first, _, second = self.mlp
+        assert isinstance(first, nn.Linear)
+        return second(linear_gelu(x, first.weight, first.bias))
 
 
 class Block(nn.Module):
     """Self-attention, cross-attention, feed-forward; the time shifts, scales and gates two of them.
 
     A modulation is [6,R,C]: R is 1 where all tokens share a time, else the number of tokens. How it
-    follows from the time is for the subclasses to say.
+    follows from the time is for the subclasses to say. Halves of a block answer with the stream and
+    what is still to be added to it, so that whoever reads it next does both at once.
     """
 
     def __init__(self, sizes: BlockSizes, *, dtype: torch.dtype) -> None:
@@ -117,24 +125,38 @@ class Block(nn.Module):
     def mix(
         self,
         x: Tensor,
+        update: Update | None,
         modulation: Tensor,
         items: Sequence[int],
         rotation: Rotation | None = None,
-    ) -> Tensor:
-        """The half before the picture: self-attention, [G,M,C]→[G,M,C]."""
+    ) -> tuple[Tensor, Update]:
+        """The half before the picture: self-attention of a stream [G,M,C]."""
         shift, scale, gate, *_ = modulation
-        return x + gate * self.self_attn(modulate(x, shift, scale), items, rotation)
+        modulated = Scale(scale, shift, around_one=True)
+        x, normed = add_norm(x, update, modulated, eps=BLOCK_EPS)
+        return x, Update(self.self_attn(normed, items, rotation), gate)
 
-    def inform(self, x: Tensor, modulation: Tensor, memory: Memory, items: Sequence[int]) -> Tensor:
-        """The half from the picture on: [G,M,C]→[G,M,C].
+    def inform(
+        self, x: Tensor, update: Update, modulation: Tensor, memory: Memory, items: Sequence[int]
+    ) -> tuple[Tensor, Update]:
+        """The half from the picture on, of a stream [G,M,C].
 
         The first branches see one picture each, those beyond the memory's see none.
         """
-        seeing, blind = x[: len(memory.keys)], x[len(memory.keys) :]
-        seeing = seeing + self.cross_attn(self.norm2(seeing), memory, items)
-        x = torch.cat([seeing, blind + memory.nothing]) if len(blind) else seeing
         _, _, _, shift, scale, gate = modulation
-        return x + gate * self.mlp(modulate(x, shift, scale))
+        modulated = Scale(scale, shift, around_one=True)
+        own = Scale(self.norm2.weight, self.norm2.bias, around_one=False)
+        seeing, blind = slice(len(memory.keys)), slice(len(memory.keys), None)
+        stream, normed = x.new_empty(x.shape), x.new_empty(x.shape)
+        some = stream[seeing], normed[seeing]
+        add_norm(x[seeing], update.of(seeing), own, eps=BLOCK_EPS, into=some)
+        told = Update(self.cross_attn(normed[seeing], memory, items))
+        add_norm(stream[seeing], told, modulated, eps=BLOCK_EPS, into=some)
+        if len(x) > len(memory.keys):
+            rest = stream[blind], normed[blind]
+            untold = update.of(blind, constant=memory.nothing)
+            add_norm(x[blind], untold, modulated, eps=BLOCK_EPS, into=rest)
+        return stream, Update(self.mlp(normed), gate)
 
 
 class ModulatedBlock(Block):
@@ -178,13 +200,18 @@ class Blocks(nn.ModuleList, Generic[AnyBlock]):
         `modulations` are those of one step, [6,R,C] for every block.
         """
         steps = zip(self, modulations, memories, strict=True)
+        update: Update | None = None
         for index, (block, modulation, memory) in enumerate(steps):
-            x = block.mix(x, modulation, items, rotation)
-            if index == 0:
+            first = update is None
+            if index % _BLOCKS_A_CUT == _BLOCKS_A_CUT - 1:
+                cut()
+            x, update = block.mix(x, update, modulation, items, rotation)
+            if first:
                 # Up to here all branches are the same.
-                x = x.expand(len(memory.keys) + guided, -1, -1)
-            x = block.inform(x, modulation, memory, items)
-        return x
+                shape = (len(memory.keys) + guided, -1, -1)
+                x, update = x.expand(shape), Update(update.value.expand(shape), update.gate)
+            x, update = block.inform(x, update, modulation, memory, items)
+        return x if update is None else update.added_to(x)
 
 
 class ModulatedBlocks(Blocks[ModulatedBlock]):
@@ -196,11 +223,6 @@ class ModulatedBlocks(Blocks[ModulatedBlock]):
     def modulations(self, times: Tensor) -> list[Tensor]:
         """Of every block at every time: [S,C] embedded times → list of [S,6,1,C]."""
         return [block.modulation(times) for block in self]
-
-
-def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """Plain layer norm, then scale and shift: [G,M,C]→[G,M,C]."""
-    return layer_norm(x, x.shape[-1:], eps=BLOCK_EPS) * (1 + scale) + shift
 
 
 def spread(modulation: Tensor, items: Sequence[int]) -> Tensor:

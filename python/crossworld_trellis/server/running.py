@@ -7,6 +7,7 @@ once, the running one after the grace it is given.
 import asyncio
 import socket
 import time
+from collections.abc import Callable
 
 import anyio.to_thread
 import uvicorn
@@ -24,9 +25,15 @@ _LAST_ANSWERS = 10
 
 
 class Server(uvicorn.Server):
-    """uvicorn that lets the worker come to rest first."""
+    """uvicorn that lets the worker come to rest first. `on_listening` hears the address."""
 
-    def __init__(self, app: FastAPI, settings: ServerSettings) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        settings: ServerSettings,
+        *,
+        on_listening: Callable[[str], None] | None = None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -48,10 +55,20 @@ class Server(uvicorn.Server):
         )
         self._app = app
         self._grace = settings.grace
+        self._on_listening = on_listening
 
     def stop(self) -> None:
         """Asks the server to stop, from any thread."""
         self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Opens the port, which is known only then where a free one was asked for."""
+        await super().startup(sockets)
+        if self._on_listening is not None and self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            self._on_listening(
+                f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            )
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ends all jobs, lets streams say so, then closes connections."""

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..kernels.convolution import convolve, convolves
 from .gathering import Rows
 from .grid import VoxelGrid, with_zero_row
 
@@ -44,10 +45,12 @@ class SubmanifoldConv3d(nn.Module):
     def forward(self, feats: Tensor, grid: VoxelGrid) -> Tensor:
         """[N,in]→[N,out]"""
         outputs, inputs = len(self.conv.weight), self.conv.weight.shape[-1]
+        weight = self.conv.weight.flatten(1)  # [out,27*in]
+        if convolves(feats, weight):
+            return convolve(feats, grid.neighbours, weight, self.conv.bias)
         # Products to gather are written and read again, and narrow rows cost as much as wide ones.
         if inputs > 4 * outputs:
             return self._multiply_then_gather(feats, grid.neighbours)
-        weight = self.conv.weight.flatten(1)  # [out,27*in]
         result = feats.new_empty(len(grid), outputs)
         gather_then_multiply(Rows(feats), grid.neighbours, weight, self.conv.bias, into=result)
         return result
@@ -74,8 +77,11 @@ class SubmanifoldConv3d(nn.Module):
                 9 * i + 3 * j + k for i, j, k in itertools.product(*((c, c + 1) for c in corner))
             ]
             neighbours = grid.neighbours[:, torch.tensor(seen, device=feats.device)]  # [N,8]
-            weight = self._summed_weight(corner)
-            gather_then_multiply(rows, neighbours, weight, self.conv.bias, into=result[:, child])
+            weight, into = self._summed_weight(corner), result[:, child]
+            if convolves(feats, weight):
+                convolve(feats, neighbours, weight, self.conv.bias, into=into)
+            else:
+                gather_then_multiply(rows, neighbours, weight, self.conv.bias, into=into)
         return result.flatten(0, 1)
 
     def _summed_weight(self, corner: tuple[int, ...]) -> Tensor:

@@ -88,6 +88,10 @@ class VoxelGrid:
             return _children_neighbours(self._parent.neighbours)
         return _find_neighbours(_keys(self.coords))
 
+    def prepare(self) -> None:
+        """Finds what convolutions on this grid and on the pooled one use."""
+        _ = self.neighbours, self.pooled_neighbours, self.pooled.grid.neighbours
+
     @cached_property
     def pooled(self) -> "Pooling":
         """The grid of half the resolution and how the two are linked."""

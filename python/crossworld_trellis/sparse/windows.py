@@ -2,8 +2,9 @@
 
 A window is a cube of voxels; voxels attend to each other exactly when they share one (SPEC 11).
 Windows hold between one voxel and all of the cube, so they are sorted into a few classes of length,
-padded within a class and computed in one masked call a class. Separate from `models/attention`,
-where all tokens of an item see each other. Plans are kept by `VoxelGrid.windows`.
+padded within a class and computed in one masked call a class; where `kernels.attention` runs, each
+is an item of its own length. Separate from `models/attention`, where all tokens of an item see each
+other. Plans are kept by `VoxelGrid.windows`.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..kernels.attention import packed_attention, packs
 from .grouping import group_rows, host_numbers
 
 # Windows are padded to a power of two, and to no less than this: fewer calls, which a GPU spends
@@ -29,6 +31,14 @@ class Windows:
     places: Tensor
     """[N] int64: the place of each voxel row."""
     classes: "tuple[LengthClass, ...]"
+    order: Tensor
+    """[N] int64: the voxel rows, window after window."""
+    ranks: Tensor
+    """[N] int64: where in `order` each voxel row stands."""
+    starts: Tensor
+    """[W+1] int32: where in `order` each window begins, and the end of the last."""
+    longest: int
+    """Most voxels that a window can have."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -77,8 +87,17 @@ def partition(coords: Tensor, *, size: int, shift: int) -> Windows:
     entries = torch.arange(len(coords), device=device)
     places = torch.empty_like(groups.order)
     places[groups.order] = (start - groups.first)[groups.group] + entries
+    ranks = torch.empty_like(groups.order)
+    ranks[groups.order] = entries
+    end = torch.full((1,), len(coords), device=device)
     return Windows(
-        rows=torch.cat(rows) if rows else groups.order, places=places, classes=tuple(classes)
+        rows=torch.cat(rows) if rows else groups.order,
+        places=places,
+        classes=tuple(classes),
+        order=groups.order,
+        ranks=ranks,
+        starts=torch.cat([groups.first, end]).int(),
+        longest=size**3,
     )
 
 
@@ -86,6 +105,10 @@ def window_attention(q: Tensor, k: Tensor, v: Tensor, windows: Windows) -> Tenso
     """Softmax attention inside each window, scaled by 1/√d. Each [N,H,d]→[N,H,d]."""
     if not windows.classes:
         return torch.zeros_like(q)
+    if packs(q, k, v):
+        q, k, v = (x.index_select(0, windows.order)[None] for x in (q, k, v))
+        result = packed_attention(q, k, v, windows.starts, windows.longest)  # [1,N,H·d]
+        return result[0].index_select(0, windows.ranks).view(-1, *q.shape[2:])
     results: list[Tensor] = []
     start = 0
     # [N,H,d]→[P,H,d]

@@ -1,8 +1,10 @@
 //! [`ServerError`]: why a server made nothing.
 
 use std::error::Error;
+use std::process::ExitStatus;
 use std::time::Duration;
 
+use crate::backend::InterpreterError;
 use crate::format::FormatError;
 use crate::picture::PictureError;
 
@@ -121,6 +123,37 @@ pub enum ServerError {
     Picture {
         /// What was wrong.
         source: PictureError,
+    },
+    /// There is no Python that could run a server.
+    #[error(transparent)]
+    Python(#[from] InterpreterError),
+    /// The server process could not be started.
+    #[error(
+        "the server process does not start ({reason}): set it up with 'python3 python/set_up.py' in the repository \
+         (docs/guide.md), or name another Python in TRELLIS_PYTHON (tried {python})"
+    )]
+    NotStarted {
+        /// What it or the system said.
+        reason: String,
+        /// The Python, and how it was found.
+        python: String,
+    },
+    /// The server process ended before the result was there.
+    #[error(
+        "the server process ended ({end}{}): try again, it is started anew",
+        said.as_ref().map(|said| format!(": {said}")).unwrap_or_default()
+    )]
+    Died {
+        /// How it ended.
+        end: ExitStatus,
+        /// What it complained of last.
+        said: Option<String>,
+    },
+    /// The server process runs and cannot work.
+    #[error("the server process cannot work ({detail}): it is started anew for the next request")]
+    Unfit {
+        /// What it said.
+        detail: String,
     },
     /// The connection broke for a reason of the system's.
     #[error("the connection to the server broke: {source} ({url})")]

@@ -2,13 +2,15 @@
 //!
 //! It is asked over the WebSocket `/stream`, which tells progress and previews ([`stream`]); a server that has none
 //! gets `POST /generate` and may answer with a mesh ([`upload`]). Everything blocks with short looks at the watch, so
-//! a cancelled generation closes its connection within a tenth of a second. Answers are outside data: read within
+//! a cancelled generation closes its connection within a tenth of a second. [`LocalServer`] brings a server process
+//! along. Answers are outside data: read within
 //! [`MAX_RESULT_BYTES`], checked, and told in one line. Plain `http` without TLS; the frame is the wire format's.
 
 mod address;
 mod error;
 mod http;
 mod link;
+mod local;
 mod reply;
 mod retry;
 mod stream;
@@ -21,10 +23,11 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 pub use error::ServerError;
+pub use local::{LocalServer, SpawnOptions};
 pub use reply::{Health, HealthStatus};
 
 use self::address::Address;
-use self::http::Request;
+use self::http::{Answer, Request};
 use self::link::Patience;
 use self::retry::Retry;
 use super::{Backend, BackendError, BackendInfo, Prompt, Unwatched, Watch};
@@ -39,8 +42,8 @@ pub const TOKEN_VARIABLE: &str = "TRELLIS_TOKEN";
 /// Most bytes of a result that are read.
 const MAX_RESULT_BYTES: usize = 256 << 20;
 
-/// Most bytes of an answer to `/health` that are read.
-const MAX_HEALTH_BYTES: usize = 64 << 10;
+/// Most bytes of an answer to `/health` and its like that are read.
+const MAX_PAGE_BYTES: usize = 64 << 10;
 
 /// How long what a server said of its health is believed.
 const HEALTH_LASTS: Duration = Duration::from_secs(1);
@@ -147,14 +150,35 @@ impl Server {
     /// # Errors
     /// [`ServerError`] where nothing answers, or not as a TRELLIS server does.
     pub fn health(&self) -> Result<Health, ServerError> {
+        let answer = self.page("/health")?;
+        Health::read(&answer.body).ok_or(ServerError::Protocol {
+            problem: "its /health is a web page".into(),
+            url: self.address.to_string(),
+        })
+    }
+
+    /// Asks for something that only those see who know the token, which [`Server::health`] is not. A server that has no
+    /// such thing lets everybody in. Blocks as [`Server::health`] does.
+    ///
+    /// # Errors
+    /// [`ServerError::Token`] where the server wants another token, else as [`Server::health`].
+    pub fn check_token(&self) -> Result<(), ServerError> {
+        match self.page("/metrics") {
+            Ok(_) | Err(ServerError::Refused { .. } | ServerError::TooLarge { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A short answer that is soon there.
+    fn page(&self, endpoint: &'static str) -> Result<Answer, ServerError> {
         let url = self.address.to_string();
         let request = Request {
             method: "GET",
-            endpoint: "/health",
+            endpoint,
             token: self.token.as_deref(),
             media: None,
             body: &[],
-            limit: MAX_HEALTH_BYTES,
+            limit: MAX_PAGE_BYTES,
         };
         let mut watch = Unwatched;
         let mut patience = Patience::new(&self.address, self.timeouts.health, &mut watch);
@@ -172,10 +196,7 @@ impl Server {
             },
         })?;
         match answer.status {
-            200..300 => Health::read(&answer.body).ok_or(ServerError::Protocol {
-                problem: "its /health is a web page".into(),
-                url,
-            }),
+            200..300 => Ok(answer),
             status => Err(reply::refusal(
                 status,
                 &answer.body,
@@ -212,6 +233,21 @@ impl Server {
                 health
             }
         }
+    }
+
+    /// Refuses what no server can make.
+    fn check(prompt: &Prompt) -> Result<(), BackendError> {
+        if prompt.pictures.is_empty() {
+            return Err(BackendError::NoPicture);
+        }
+        if !Self::RESOLUTIONS.contains(&prompt.resolution) {
+            return Err(BackendError::Resolution {
+                got: prompt.resolution,
+                backend: Self::NAME,
+                possible: Self::RESOLUTIONS,
+            });
+        }
+        Ok(())
     }
 
     fn attempt(
@@ -258,16 +294,7 @@ impl Backend for Server {
         prompt: &Prompt,
         watch: &mut dyn Watch,
     ) -> Result<SparseVoxels, BackendError> {
-        if prompt.pictures.is_empty() {
-            return Err(BackendError::NoPicture);
-        }
-        if !Self::RESOLUTIONS.contains(&prompt.resolution) {
-            return Err(BackendError::Resolution {
-                got: prompt.resolution,
-                backend: Self::NAME,
-                possible: Self::RESOLUTIONS,
-            });
-        }
+        Self::check(prompt)?;
         let mut patience = Patience::new(&self.address, self.timeouts.silence, watch);
         patience.ask()?;
         let pictures = prompt.pictures.iter().map(|picture| picture.to_png());

@@ -7,14 +7,13 @@ use std::time::Instant;
 use clap::Args;
 #[cfg(feature = "server")]
 use crossworld_trellis::backend::Server;
-use crossworld_trellis::backend::{
-    Backend, BackendChoice, BackendError, BackendInfo, Backends, Prompt,
-};
+use crossworld_trellis::backend::{Backend, BackendChoice, BackendError, BackendInfo, Prompt};
 use crossworld_trellis::format::{self, Contents};
 use crossworld_trellis::picture::{Picture, PictureError};
 use crossworld_trellis::render::View;
 use serde::Serialize;
 
+use crate::backends::backends;
 use crate::convert::Colors;
 use crate::failure::Failure;
 use crate::output;
@@ -26,7 +25,8 @@ use crate::progress_bar::Bar;
 #[command(after_help = "Examples:\n  \
     trellis generate mushroom.png -o mushroom.voxels\n  \
     trellis generate robot.jpg -o robot.voxels --resolution 128 --preview robot-3d.png\n  \
-    trellis generate cat.webp -o cat.glb --server http://192.168.0.7:8001")]
+    trellis generate cat.webp -o cat.glb --server http://192.168.0.7:8001\n  \
+    trellis generate cat.webp -o cat.glb --server spawn")]
 pub struct Generate {
     /// Picture of one object (PNG, JPEG or WebP); best on a plain or transparent background.
     picture: PathBuf,
@@ -40,7 +40,8 @@ pub struct Generate {
     #[arg(long, value_name = "NAME", default_value_t = BackendChoice::Auto)]
     backend: BackendChoice,
 
-    /// Address of the TRELLIS server that does the work; it takes the place of 'auto'.
+    /// Address of the TRELLIS server that does the work, or 'spawn': one is started for this and stopped afterwards.
+    /// It takes the place of 'auto'.
     #[cfg(feature = "server")]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
@@ -126,23 +127,17 @@ impl Generate {
 
     #[cfg(feature = "server")]
     fn start_backend(&self) -> Result<Box<dyn Backend>, BackendError> {
-        let mut backends = Backends::default();
-        let mut choice = self.backend.clone();
-        if let Some(url) = self.server.clone() {
-            backends.register(Server::NAME, move || {
-                Ok(Box::new(Server::at(&url)?.reached()?))
-            });
+        let choice = match (&self.server, &self.backend) {
             // Whoever names a server does not want something else in its place.
-            if choice == BackendChoice::Auto {
-                choice = Server::NAME.into();
-            }
-        }
-        backends.start(&choice)
+            (Some(_), BackendChoice::Auto) => Server::NAME.into(),
+            (_, chosen) => chosen.clone(),
+        };
+        backends(self.server.as_deref()).start(&choice)
     }
 
     #[cfg(not(feature = "server"))]
     fn start_backend(&self) -> Result<Box<dyn Backend>, BackendError> {
-        Backends::default().start(&self.backend)
+        backends(None).start(&self.backend)
     }
 
     fn report(&self, backend: BackendInfo, voxels: &Contents, seconds: f64) -> Report {

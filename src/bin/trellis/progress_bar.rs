@@ -5,6 +5,7 @@ use std::time::Duration;
 use crossworld_trellis::backend::{Cancelled, Progress, Watch};
 use crossworld_trellis::voxel::SparseVoxels;
 use indicatif::{ProgressBar, ProgressStyle};
+use tracing::level_filters::LevelFilter;
 
 /// Follows a backend; one bar that fills once per stage. It disappears when dropped.
 pub struct Bar(ProgressBar);
@@ -14,7 +15,12 @@ const LENGTH: u64 = 1000;
 
 impl Bar {
     pub fn new() -> Self {
-        let bar = ProgressBar::new(LENGTH);
+        // A log and a bar would write over each other.
+        let bar = if LevelFilter::current() >= LevelFilter::INFO {
+            ProgressBar::hidden()
+        } else {
+            ProgressBar::new(LENGTH)
+        };
         if let Ok(style) = ProgressStyle::with_template("{spinner} {bar:32} {msg} ({elapsed})") {
             bar.set_style(style);
         }

@@ -1,0 +1,81 @@
+# pyright: basic, reportMissingImports=false, reportGeneralTypeIssues=false, reportCallIssue=false
+"""The kernel behind `convolution`; imported where Triton is."""
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+_ROWS = 64
+
+
+# What differs from object to object does not make another kernel.
+@triton.jit(do_not_specialize=["count", "given"])
+def _convolve(
+    feats,
+    table,
+    weight,
+    bias,
+    out,
+    count,
+    given,
+    outputs,
+    out_row,
+    INPUTS: tl.constexpr,
+    TAPS: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr,
+    DEPTH: tl.constexpr,
+    STAGES: tl.constexpr,
+):
+    rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    columns = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
+    depth = tl.arange(0, DEPTH)
+    total = tl.zeros([ROWS, COLUMNS], tl.float32)
+    parts: tl.constexpr = INPUTS // DEPTH
+    for step in tl.range(0, TAPS * parts, num_stages=STAGES):
+        tap = step // parts
+        channel = step % parts * DEPTH + depth
+        source = tl.load(table + rows.to(tl.int64) * TAPS + tap, mask=rows < count, other=given)
+        place = source.to(tl.int64)[:, None] * INPUTS + channel[None, :]
+        x = tl.load(feats + place, mask=(source < given)[:, None], other=0.0)
+        place = columns[None, :] * (TAPS * INPUTS) + tap * INPUTS + channel[:, None]
+        w = tl.load(weight + place, mask=(columns < outputs)[None, :], other=0.0)
+        total = tl.dot(x, w, total)
+    total += tl.load(bias + columns, mask=columns < outputs, other=0.0).to(tl.float32)[None, :]
+    place = rows.to(tl.int64)[:, None] * out_row + columns[None, :]
+    inside = (rows < count)[:, None] & (columns < outputs)[None, :]
+    tl.store(out + place, total.to(out.dtype.element_ty), mask=inside)
+
+
+def launch(
+    feats: Tensor, table: Tensor, weight: Tensor, bias: Tensor, into: Tensor | None
+) -> Tensor:
+    """`convolution.convolve` on a GPU."""
+    feats = feats.contiguous()
+    count, taps = table.shape
+    outputs, inputs = len(weight), feats.shape[1]
+    out = feats.new_empty(count, outputs) if into is None else into
+    if not count:
+        return out
+    columns = min(128, max(16, triton.next_power_of_2(outputs)))
+    with torch.cuda.device_of(feats):
+        _convolve[(triton.cdiv(count, _ROWS), triton.cdiv(outputs, columns))](
+            feats,
+            table.contiguous(),
+            weight.contiguous(),
+            bias,
+            out,
+            count,
+            len(feats),
+            outputs,
+            out.stride(0),
+            INPUTS=inputs,
+            TAPS=taps,
+            ROWS=_ROWS,
+            COLUMNS=columns,
+            DEPTH=64 if inputs % 64 == 0 else 32 if inputs % 32 == 0 else 16,
+            STAGES=3,
+            num_warps=4,
+        )
+    return out

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "python")]
+use super::Python;
 #[cfg(feature = "server")]
 use super::Server;
 use super::{Backend, BackendError, BackendPool, Inflate};
@@ -70,6 +72,8 @@ impl Default for Backends {
         backends.register(Server::NAME, || {
             Ok(Box::new(Server::from_environment()?.reached()?))
         });
+        #[cfg(feature = "python")]
+        backends.register(Python::NAME, || Ok(Box::new(Python::new().examined()?)));
         backends
     }
 }
@@ -173,13 +177,19 @@ mod tests {
     #[test]
     fn an_unknown_name_is_answered_with_the_known_ones() {
         let error = Backends::default().start(&"sculptor".into()).err().unwrap();
+        let features = [
+            (cfg!(feature = "python"), "python"),
+            (cfg!(feature = "server"), "server"),
+            (true, "inflate"),
+        ];
+        let known = features.iter().filter(|(is_on, _)| *is_on);
+        let known: Vec<&str> = known.map(|(_, name)| *name).collect();
         assert_eq!(
             error.to_string(),
-            if cfg!(feature = "server") {
-                "there is no backend 'sculptor': use auto or one of server, inflate"
-            } else {
-                "there is no backend 'sculptor': use auto or one of inflate"
-            }
+            format!(
+                "there is no backend 'sculptor': use auto or one of {}",
+                known.join(", ")
+            )
         );
     }
 

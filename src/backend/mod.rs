@@ -10,6 +10,8 @@ mod inflate;
 mod interpreter;
 mod pool;
 mod prompt;
+#[cfg(feature = "python")]
+mod python;
 #[cfg(feature = "server")]
 mod server;
 mod watch;
@@ -19,6 +21,8 @@ pub use inflate::{CutOutError, Inflate};
 pub use interpreter::{Interpreter, InterpreterError, InterpreterOrigin, PYTHON_VARIABLE};
 pub use pool::BackendPool;
 pub use prompt::Prompt;
+#[cfg(feature = "python")]
+pub use python::{MODEL_VARIABLE, Python, PythonError};
 #[cfg(feature = "server")]
 pub use server::{
     Health, HealthStatus, LocalServer, SERVER_VARIABLE, Server, ServerError, ServerTimeouts,
@@ -45,6 +49,10 @@ pub trait Backend: Send {
         prompt: &Prompt,
         watch: &mut dyn Watch,
     ) -> Result<SparseVoxels, BackendError>;
+
+    /// Begins to make ready what the first generation would wait for, such as loading weights, and returns before
+    /// that is done. What goes wrong is logged, and met again by the next generation.
+    fn warm_up(&mut self) {}
 }
 
 /// What a backend is and on what it runs.
@@ -92,6 +100,10 @@ pub enum BackendError {
     #[cfg(feature = "server")]
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// The Python inside this process did not do it.
+    #[cfg(feature = "python")]
+    #[error(transparent)]
+    Python(#[from] PythonError),
     /// There is no backend of this name.
     #[error("there is no backend '{name}': use auto or one of {}", known.join(", "))]
     Unknown {

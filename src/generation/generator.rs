@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::backend::{BackendError, Backends};
+use crate::backend::{BackendChoice, BackendError, Backends};
 
 use super::queue::Queue;
 use super::worker::Worker;
@@ -52,6 +52,19 @@ impl Generator {
         self.queue.push(id, job);
         self.feed_worker();
         Ok(id)
+    }
+
+    /// Has the chosen backend begin to make itself ready, so that the first job waits less. Nothing happens while
+    /// jobs are at work; what goes wrong is logged.
+    pub fn warm_up(&mut self, choice: BackendChoice) {
+        if self.worker.is_none() {
+            self.worker = Worker::start(self.backends.clone()).ok();
+        }
+        if let Some(worker) = &self.worker
+            && worker.at_work().is_none()
+        {
+            worker.warm_up(choice);
+        }
     }
 
     /// Cancels a job, waiting or at work. Its [`Event::Cancelled`] follows, unless it ends otherwise first; nothing

@@ -12,7 +12,9 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_priority};
 
-use crate::backend::{BackendError, BackendPool, Backends, Cancelled, Progress, Watch};
+use crate::backend::{
+    BackendChoice, BackendError, BackendPool, Backends, Cancelled, Progress, Watch,
+};
 use crate::voxel::{SparseVoxels, VoxelModel};
 
 use super::{Event, GenerationError, Job, JobId};
@@ -22,6 +24,12 @@ const EVENT_CAPACITY: usize = 64;
 
 /// Of the thread, where 50 is that of the game's threads and 0 the least.
 const PRIORITY: u8 = 25;
+
+/// What the worker thread is asked for.
+enum Errand {
+    Work(Order),
+    WarmUp(BackendChoice),
+}
 
 /// A job on its way to the worker thread.
 struct Order {
@@ -33,7 +41,7 @@ struct Order {
 /// Handle of a worker thread that does one job at a time. Dropping it cancels the job at work; the thread then ends
 /// by itself, without being waited for.
 pub(super) struct Worker {
-    orders: Sender<Order>,
+    errands: Sender<Errand>,
     events: Receiver<Event>,
     at_work: Option<(JobId, Arc<AtomicBool>)>,
 }
@@ -44,14 +52,15 @@ impl Worker {
     /// # Errors
     /// [`GenerationError::NoThread`] when the system gives none.
     pub(super) fn start(backends: Backends) -> Result<Self, GenerationError> {
-        let (orders, order_inbox) = bounded(1);
+        // A job, and before it one warm-up.
+        let (errands, inbox) = bounded(2);
         let (event_outbox, events) = bounded(EVENT_CAPACITY);
         std::thread::Builder::new()
             .name("trellis-worker".into())
-            .spawn(move || serve(&order_inbox, &event_outbox, backends))
+            .spawn(move || serve(&inbox, &event_outbox, backends))
             .map_err(GenerationError::NoThread)?;
         Ok(Self {
-            orders,
+            errands,
             events,
             at_work: None,
         })
@@ -68,7 +77,16 @@ impl Worker {
         let cancel = Arc::new(AtomicBool::new(false));
         self.at_work = Some((id, Arc::clone(&cancel)));
         // An idle worker has an empty inbox; a dead one is noticed by `poll`.
-        let _ = self.orders.try_send(Order { id, job, cancel });
+        let _ = self
+            .errands
+            .try_send(Errand::Work(Order { id, job, cancel }));
+    }
+
+    /// Has a backend begin to make itself ready. Nothing happens where something waits already.
+    pub(super) fn warm_up(&self, choice: BackendChoice) {
+        if self.errands.is_empty() {
+            let _ = self.errands.try_send(Errand::WarmUp(choice));
+        }
     }
 
     /// Asks the job at work to stop.
@@ -103,13 +121,20 @@ impl Drop for Worker {
 }
 
 /// The thread's life: one order after the other until the handle is gone.
-fn serve(orders: &Receiver<Order>, events: &Sender<Event>, backends: Backends) {
+fn serve(errands: &Receiver<Errand>, events: &Sender<Event>, backends: Backends) {
     // Where cores are few, a frame must not wait for this thread. A system that does not let us leaves it as it is.
     let _ = ThreadPriorityValue::try_from(PRIORITY)
         .map(ThreadPriority::Crossplatform)
         .map(set_current_thread_priority);
     let mut pool = BackendPool::new(backends);
-    for order in orders {
+    for errand in errands {
+        let order = match errand {
+            Errand::Work(order) => order,
+            Errand::WarmUp(choice) => {
+                warm_up(&mut pool, &choice);
+                continue;
+            }
+        };
         let mut watch = ChannelWatch {
             order: &order,
             events,
@@ -146,6 +171,17 @@ fn serve(orders: &Receiver<Order>, events: &Sender<Event>, backends: Backends) {
         if events.send(end).is_err() {
             return;
         }
+    }
+}
+
+/// Has a backend begin to make itself ready; what goes wrong is only logged, since the next job meets it again.
+fn warm_up(pool: &mut BackendPool, choice: &BackendChoice) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| match pool.get(choice) {
+        Ok((_, backend)) => backend.warm_up(),
+        Err(error) => tracing::warn!("no backend can be warmed up: {error}"),
+    }));
+    if let Err(panic) = outcome {
+        tracing::warn!("warming up crashed: {}", message_of(&*panic));
     }
 }
 

@@ -24,6 +24,14 @@ pub struct ImageTo3D {
 }
 
 impl ImageTo3D {
+    /// Has the backend that requests will use begin to make itself ready, for example when the game starts: weights
+    /// are loaded behind the title screen, and a request that comes meanwhile shows how far that is. What goes wrong
+    /// is logged, and told again by the first request.
+    pub fn warm_up(&mut self, backends: &Backends, settings: &TrellisSettings) {
+        self.generator(backends, settings)
+            .warm_up(settings.backend.clone());
+    }
+
     /// Asks for the thing in a picture and returns its entity at once; observe it to hear of progress and the end.
     pub fn generate(&mut self, commands: &mut Commands, request: GenerateRequest) -> Entity {
         self.last_number += 1;

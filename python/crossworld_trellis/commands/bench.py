@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ..device import choose_device, choose_dtype
+from ..errors import TrellisError
 from ..forecast import Forecast
 from ..graphs import Graphs, StepField, can_record
 from ..kernels.choice import plain
@@ -118,12 +119,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _cold_start(options: argparse.Namespace) -> float:
-    """Seconds that a process takes for one run of the same kind, its start included."""
+    """Seconds that a process takes for one run of the same kind, its start included.
+
+    Raises `TrellisError` where that fails.
+    """
     command = [sys.executable, "-m", "crossworld_trellis", "bench", "--repeat", "0"]
     for name in ("voxels", "steps", "forecast", "batch", "device", "dtype"):
         command += [f"--{name}", str(getattr(options, name))]
     started = time.perf_counter()
-    subprocess.run([*command, *["--plain"] * options.plain], check=True, capture_output=True)
+    ended = subprocess.run([*command, *["--plain"] * options.plain], capture_output=True, text=True)
+    if ended.returncode:
+        last = ended.stderr.strip().rpartition("\n")[2].removeprefix("error: ")
+        raise TrellisError(f"the process for the cold start failed: {last}")
     return time.perf_counter() - started
 
 

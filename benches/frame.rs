@@ -140,7 +140,9 @@ fn round(app: &mut App) -> Round {
             scope.spawn(|| {
                 let priority = ThreadPriorityValue::try_from(25_u8).expect("25 is a priority");
                 let _ = set_current_thread_priority(ThreadPriority::Crossplatform(priority));
-                while counting.load(Ordering::Relaxed) {}
+                while counting.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
             });
         }
         let frames = appearing.iter().map(|_| frame(app)).collect();

@@ -44,6 +44,32 @@ pub trait Backend: Send {
         prompt: &Prompt,
         watch: &mut dyn Watch,
     ) -> Result<SparseVoxels, BackendError>;
+
+    /// How many prompts [`Backend::generate_batch`] does at once; the worker hands over no more together.
+    fn batch_size(&self) -> usize {
+        1
+    }
+
+    /// Makes the things of several prompts of one resolution, each reporting to the watch at its place. One result a
+    /// prompt, in order; a prompt that fails or is cancelled leaves the others alone.
+    ///
+    /// Without an implementation of its own a backend does one after the other.
+    fn generate_batch(
+        &mut self,
+        prompts: &[Prompt],
+        watches: &mut [&mut dyn Watch],
+    ) -> Vec<Result<SparseVoxels, BackendError>> {
+        let each = prompts.iter().zip(watches);
+        each.map(|(prompt, watch)| self.generate(prompt, &mut **watch))
+            .collect()
+    }
+
+    /// What, beside its name and the prompt, decides what this backend makes: its model and version, exactly. Results
+    /// are kept and found again under it, `None` where it cannot be told, or
+    /// where making a thing anew takes no longer than finding it; then nothing is kept.
+    fn cache_identity(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What a backend is and on what it runs.

@@ -12,6 +12,7 @@ mod pool;
 mod prompt;
 #[cfg(feature = "server")]
 mod server;
+mod survey;
 mod watch;
 
 pub use choice::{BACKEND_VARIABLE, BackendChoice, Backends};
@@ -23,6 +24,7 @@ pub use prompt::Prompt;
 pub use server::{
     Health, HealthStatus, SERVER_VARIABLE, Server, ServerError, ServerTimeouts, TOKEN_VARIABLE,
 };
+pub use survey::BackendReport;
 pub use watch::{Cancelled, Progress, Stage, Unwatched, Watch};
 
 use std::error::Error;
@@ -65,8 +67,8 @@ pub trait Backend: Send {
     }
 
     /// What, beside its name and the prompt, decides what this backend makes: its model and version, exactly. Results
-    /// are kept and found again under it, `None` where it cannot be told, or
-    /// where making a thing anew takes no longer than finding it; then nothing is kept.
+    /// are kept and found again under it, see `generation::ResultCache`. `None` where it cannot be told, or where
+    /// results are made so quickly that they are not worth the disk; then nothing is kept.
     fn cache_identity(&self) -> Option<String> {
         None
     }

@@ -4,6 +4,7 @@
 //! progress and errors to standard error. Exit code 0: done; 1: failed, with one line that starts with `error:`;
 //! 2: the command line itself is wrong.
 
+mod cache;
 mod convert;
 mod dump;
 mod failure;
@@ -34,6 +35,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Generate(generate::Generate),
+    Cache(cache::Cache),
     Convert(convert::Convert),
     Dump(dump::Dump),
     Info(info::Info),
@@ -43,6 +45,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Generate(command) => command.run(),
+        Command::Cache(command) => command.run(),
         Command::Convert(command) => command.run(),
         Command::Dump(command) => command.run(),
         Command::Info(command) => command.run(),

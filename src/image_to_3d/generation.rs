@@ -18,6 +18,8 @@ pub struct Generation {
     pub status: GenerationStatus,
     /// Who works on it, once that is known.
     pub backend: Option<&'static str>,
+    /// Whether the voxels were kept from an earlier time; known when they are there.
+    pub cached: bool,
     pub(super) asked: Instant,
     pub(super) first_preview: Option<Duration>,
     /// The child that shows ghost voxels.
@@ -84,6 +86,7 @@ impl Generation {
             picture,
             status: GenerationStatus::Queued,
             backend: None,
+            cached: false,
             asked: Instant::now(),
             first_preview: None,
             ghost: None,
@@ -128,6 +131,8 @@ pub struct GenerationFinished {
     pub entity: Entity,
     /// Who made it.
     pub backend: &'static str,
+    /// Whether it was kept from an earlier time, see [`super::TrellisSettings::cache`]; then nobody worked.
+    pub cached: bool,
     /// The world into which it was stamped; then neither model nor chunks are the generation's.
     pub world: Option<Entity>,
     /// Solid cells.

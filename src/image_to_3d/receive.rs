@@ -62,7 +62,8 @@ pub(super) fn receive_news(
                 show_ghost(entity, &mut generation, (model, *voxel_size), &mut commands);
                 commands.trigger(GenerationPreview { entity, voxels });
             }
-            News::Finished { model, .. } => {
+            News::Finished { model, cached, .. } => {
+                generation.cached = cached;
                 generation.status = GenerationStatus::Meshing;
                 // A preview that does not stand yet would only hold up the result.
                 if let Some(ghost) = generation.ghost {
@@ -129,6 +130,7 @@ pub(super) fn finish(
     commands.trigger(GenerationFinished {
         entity,
         backend: generation.backend.unwrap_or_default(),
+        cached: generation.cached,
         world: None,
         voxels: models.get(shows.id()).map_or(0, VoxelModel::len),
         chunks,

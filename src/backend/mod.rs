@@ -14,6 +14,7 @@ mod prompt;
 mod python;
 #[cfg(feature = "server")]
 mod server;
+mod survey;
 mod watch;
 
 pub use choice::{BACKEND_VARIABLE, BackendChoice, Backends};
@@ -28,6 +29,7 @@ pub use server::{
     Health, HealthStatus, LocalServer, SERVER_VARIABLE, Server, ServerError, ServerTimeouts,
     SpawnOptions, TOKEN_VARIABLE,
 };
+pub use survey::BackendReport;
 pub use watch::{Cancelled, Progress, Stage, Unwatched, Watch};
 
 use std::error::Error;
@@ -53,6 +55,32 @@ pub trait Backend: Send {
     /// Begins to make ready what the first generation would wait for, such as loading weights, and returns before
     /// that is done. What goes wrong is logged, and met again by the next generation.
     fn warm_up(&mut self) {}
+
+    /// How many prompts [`Backend::generate_batch`] does at once; the worker hands over no more together.
+    fn batch_size(&self) -> usize {
+        1
+    }
+
+    /// Makes the things of several prompts of one resolution, each reporting to the watch at its place. One result a
+    /// prompt, in order; a prompt that fails or is cancelled leaves the others alone.
+    ///
+    /// Without an implementation of its own a backend does one after the other.
+    fn generate_batch(
+        &mut self,
+        prompts: &[Prompt],
+        watches: &mut [&mut dyn Watch],
+    ) -> Vec<Result<SparseVoxels, BackendError>> {
+        let each = prompts.iter().zip(watches);
+        each.map(|(prompt, watch)| self.generate(prompt, &mut **watch))
+            .collect()
+    }
+
+    /// What, beside its name and the prompt, decides what this backend makes: its model and version, exactly. Results
+    /// are kept and found again under it, see `generation::ResultCache`. `None` where it cannot be told, or where
+    /// results are made so quickly that they are not worth the disk; then nothing is kept.
+    fn cache_identity(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What a backend is and on what it runs.

@@ -6,6 +6,7 @@ use super::files::Files;
 use super::line::{Answer, Verb, parse};
 use super::making::Making;
 use super::reply::Say;
+use super::upkeep::Upkeep;
 
 /// Carries out a command line such as `/trellis generate cat.png --seed 7`; the leading `/trellis` may be left out.
 #[derive(Event, Clone, Debug, PartialEq, Eq)]
@@ -25,11 +26,14 @@ pub(super) fn carry_out(
     mut commands: Commands,
     mut making: Making,
     mut files: Files,
+    mut upkeep: Upkeep,
 ) {
     let reply = match parse(&command.0) {
         Err(Answer::Help(text)) => Ok(text),
         Err(Answer::Error(text)) => Err(text),
         Ok(Verb::Generate(order)) => Ok(making.generate(order)),
+        Ok(Verb::Backend { name }) => upkeep.backend(name),
+        Ok(Verb::Cache { verb }) => upkeep.cache(verb),
         Ok(Verb::List) => Ok(making.list()),
         Ok(Verb::Cancel { which }) => making.cancel(which),
         Ok(Verb::Remove { which }) => making.remove(which),

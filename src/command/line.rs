@@ -17,6 +17,16 @@ pub(super) struct Line {
 pub(super) enum Verb {
     /// Make the thing in a picture
     Generate(Order),
+    /// Tell who makes things and who could, or let another backend do it
+    Backend {
+        /// auto or a backend's name; what waits goes there, too, unless it named one itself
+        name: Option<String>,
+    },
+    /// Look at the results that are kept, or remove them
+    Cache {
+        #[command(subcommand)]
+        verb: CacheVerb,
+    },
     /// List what is being made and what was made
     List,
     /// Stop making something
@@ -51,14 +61,29 @@ pub(super) enum Verb {
     },
 }
 
+/// What to do with kept results.
+#[derive(Subcommand, Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CacheVerb {
+    /// How many there are, how large and where
+    Info,
+    /// Remove all of them
+    Clear,
+}
+
 /// What to make.
 #[derive(Args, Clone, Debug, PartialEq)]
 pub(super) struct Order {
     /// A picture file (PNG, JPEG, WebP)
     pub(super) picture: PathBuf,
+    /// Another view of the same object; may be given several times
+    #[arg(long, value_name = "PICTURE")]
+    pub(super) also: Vec<PathBuf>,
     /// Seed of every random choice
     #[arg(long, default_value_t = 0)]
     pub(super) seed: u64,
+    /// How many different ones, in a row along x, 1 to 16; their seeds count up
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub(super) variants: u32,
     /// Voxels per axis
     #[arg(long)]
     pub(super) resolution: Option<u32>,
@@ -71,6 +96,9 @@ pub(super) struct Order {
     /// Stamp it into the voxel world instead of letting it stand on its own
     #[arg(long)]
     pub(super) world: bool,
+    /// Make it anew even where the result is kept, and do not keep it
+    #[arg(long)]
+    pub(super) no_cache: bool,
 }
 
 /// A generation's model or the world.
@@ -172,14 +200,17 @@ mod tests {
 
     #[test]
     fn every_option_of_generate_is_understood() {
-        let line = "/trellis generate 'my cat.png' --seed 7 --resolution 32 --at 1 -2.5 3 --backend inflate --world";
+        let line = "/trellis generate 'my cat.png' --seed 7 --resolution 32 --at 1 -2.5 3 --backend inflate --world --also side.png --also back.png --variants 3 --no-cache";
         let expected = Verb::Generate(Order {
             picture: "my cat.png".into(),
+            also: vec!["side.png".into(), "back.png".into()],
             seed: 7,
+            variants: 3,
             resolution: Some(32),
             at: Some(vec![1.0, -2.5, 3.0]),
             backend: Some("inflate".into()),
             world: true,
+            no_cache: true,
         });
         assert_eq!(parse(line), Ok(expected));
     }
@@ -211,7 +242,8 @@ mod tests {
                 panic!("no help for {text:?}")
             };
             for verb in [
-                "generate", "list", "cancel", "remove", "save", "load", "export", "help",
+                "generate", "backend", "cache", "list", "cancel", "remove", "save", "load",
+                "export", "help",
             ] {
                 assert!(help.contains(verb), "{verb} is missing in {help}");
             }
@@ -231,6 +263,8 @@ mod tests {
         assert!(error("export all a.vox").contains("use a number from the list, or world"));
         assert!(error("generate a.png --resolution huge").contains("huge"));
         assert!(error("generate a.png --at 1 2").contains("--at"));
+        assert!(error("generate a.png --variants 0").contains("1..=16"));
+        assert!(error("cache burn").contains("burn"));
         assert!(error("generate 'a.png").contains("quotation mark"));
         assert!(error("generate").contains("<PICTURE>"));
     }

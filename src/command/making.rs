@@ -37,12 +37,29 @@ impl Making<'_, '_> {
         let mut request = GenerateRequest::new(order.picture)
             .with_seed(order.seed)
             .at(transform);
+        for picture in order.also {
+            request = request.also(picture);
+        }
+        if order.no_cache {
+            request = request.no_cache();
+        }
         request.resolution = order.resolution;
         request.backend = order.backend.map(Into::into);
         request.placement = order.world.then_some(Placement::World(None));
-        let entity = self.image_to_3d.generate(&mut self.commands, request);
-        self.commands.entity(entity).insert(AskedByCommand);
-        format!("making {}", self.image_to_3d.last_number())
+        let first = self.image_to_3d.last_number() + 1;
+        let entities = match order.variants {
+            1 => vec![self.image_to_3d.generate(&mut self.commands, request)],
+            several => self
+                .image_to_3d
+                .generate_variants(&mut self.commands, request, several),
+        };
+        for entity in entities {
+            self.commands.entity(entity).insert(AskedByCommand);
+        }
+        match self.image_to_3d.last_number() {
+            last if last == first => format!("making {first}"),
+            last => format!("making {first} to {last}"),
+        }
     }
 
     pub(super) fn list(&self) -> String {
@@ -129,8 +146,13 @@ pub(super) fn tell_finished(
             Some(_) => "is in the world",
             None => "stands",
         };
+        let kept = if finished.cached {
+            ", kept from before"
+        } else {
+            ""
+        };
         let text = format!(
-            "{} {stands}: {} voxels in {seconds:.1} s",
+            "{} {stands}: {} voxels in {seconds:.1} s{kept}",
             generation.number, finished.voxels
         );
         commands.say(Ok(text));

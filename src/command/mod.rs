@@ -8,10 +8,12 @@ mod act;
 #[cfg(feature = "console")]
 mod console;
 mod files;
+mod later;
 mod line;
 mod making;
 mod plugin;
 mod reply;
+mod upkeep;
 
 pub use act::TrellisCommand;
 pub use files::CommandFolder;

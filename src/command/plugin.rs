@@ -6,6 +6,7 @@ use super::act::carry_out;
 use super::files::{
     Asked, Exports, finish_exports, tell_exported, tell_file_failed, tell_loaded, tell_saved,
 };
+use super::later::{Later, tell_found_out};
 use super::making::{tell_failed, tell_finished};
 use super::{CommandFolder, CommandSpot, TrellisReply};
 
@@ -19,7 +20,8 @@ impl Plugin for CommandPlugin {
             .init_resource::<CommandSpot>()
             .init_resource::<Asked>()
             .init_resource::<Exports>()
-            .add_systems(Update, tell_exported)
+            .init_resource::<Later>()
+            .add_systems(Update, (tell_exported, tell_found_out))
             .add_systems(Last, finish_exports)
             .add_observer(carry_out)
             .add_observer(tell_finished)

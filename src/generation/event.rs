@@ -40,8 +40,11 @@ pub enum Event {
         job: JobId,
         /// The result.
         model: VoxelModel,
-        /// Time on the worker: reading the picture, generating, choosing the palette.
+        /// Time on the worker: reading the picture, generating, choosing the palette. Jobs that were done together
+        /// all have the time of all.
         work: Duration,
+        /// Whether it was kept from an earlier time, see [`super::ResultCache`].
+        cached: bool,
     },
     /// The job could not be done.
     Failed {

@@ -12,6 +12,8 @@ use super::{Event, GenerationError, Job, JobId};
 /// cancels everything.
 pub struct Generator {
     backends: Backends,
+    /// Who does what asks for auto.
+    choice: BackendChoice,
     queue: Queue,
     worker: Option<Worker>,
     last_id: u64,
@@ -25,11 +27,18 @@ impl Generator {
     pub fn new(backends: Backends, capacity: usize) -> Self {
         Self {
             backends,
+            choice: BackendChoice::Auto,
             queue: Queue::new(capacity),
             worker: None,
             last_id: 0,
             own_events: VecDeque::new(),
         }
+    }
+
+    /// Lets someone else do the jobs that ask for [`BackendChoice::Auto`], also those that wait already; the one at
+    /// work is finished by who began it.
+    pub fn switch(&mut self, choice: BackendChoice) {
+        self.choice = choice;
     }
 
     /// Puts a job in the queue.
@@ -38,7 +47,21 @@ impl Generator {
     /// [`GenerationError::QueueFull`], or [`BackendError::Unknown`] and [`BackendError::NoPicture`] for a job that
     /// nobody could do.
     pub fn submit(&mut self, job: Job) -> Result<JobId, GenerationError> {
-        self.backends.candidates(&job.backend)?;
+        let id = self.enqueue(job);
+        self.feed_worker();
+        id
+    }
+
+    /// Puts jobs in the queue before the first of them begins, so that those of one [`Job::batch`] are done together.
+    /// One answer a job, as of [`Generator::submit`].
+    pub fn submit_all(&mut self, jobs: Vec<Job>) -> Vec<Result<JobId, GenerationError>> {
+        let ids = jobs.into_iter().map(|job| self.enqueue(job)).collect();
+        self.feed_worker();
+        ids
+    }
+
+    fn enqueue(&mut self, job: Job) -> Result<JobId, GenerationError> {
+        self.backends.candidates(&self.chosen(&job))?;
         if job.pictures.is_empty() {
             return Err(BackendError::NoPicture.into());
         }
@@ -50,32 +73,37 @@ impl Generator {
         self.last_id += 1;
         let id = JobId(self.last_id);
         self.queue.push(id, job);
-        self.feed_worker();
         Ok(id)
     }
 
-    /// Has the chosen backend begin to make itself ready, so that the first job waits less. Nothing happens while
-    /// jobs are at work; what goes wrong is logged.
-    pub fn warm_up(&mut self, choice: BackendChoice) {
+    /// Has the backend that shall do jobs begin to make itself ready, so that the first one waits less. Nothing happens
+    /// while jobs are at work; what goes wrong is logged.
+    pub fn warm_up(&mut self) {
         if self.worker.is_none() {
             self.worker = Worker::start(self.backends.clone()).ok();
         }
         if let Some(worker) = &self.worker
             && worker.at_work().is_none()
         {
-            worker.warm_up(choice);
+            worker.warm_up(self.choice.clone());
+        }
+    }
+
+    /// Who does a job whose turn it is.
+    fn chosen(&self, job: &Job) -> BackendChoice {
+        match &job.backend {
+            BackendChoice::Auto => self.choice.clone(),
+            named => named.clone(),
         }
     }
 
     /// Cancels a job, waiting or at work. Its [`Event::Cancelled`] follows, unless it ends otherwise first; nothing
     /// happens for a job that has ended.
     pub fn cancel(&mut self, id: JobId) {
-        if self.queue.remove(id) {
+        let never_began =
+            self.queue.remove(id) || self.worker.as_mut().is_some_and(|worker| worker.cancel(id));
+        if never_began {
             self.own_events.push_back(Event::Cancelled { job: id });
-        } else if let Some(worker) = &self.worker
-            && worker.at_work() == Some(id)
-        {
-            worker.cancel();
         }
     }
 
@@ -87,19 +115,21 @@ impl Generator {
         let event = match self.worker.as_mut().map(Worker::poll) {
             None => None,
             Some(Ok(event)) => event,
-            Some(Err(lost_job)) => {
+            Some(Err(lost)) => {
                 self.worker = None;
-                lost_job.map(|job| Event::Failed {
-                    job,
-                    error: GenerationError::WorkerDied,
-                })
+                self.own_events
+                    .extend(lost.into_iter().map(|job| Event::Failed {
+                        job,
+                        error: GenerationError::WorkerDied,
+                    }));
+                self.own_events.pop_front()
             }
         };
         self.feed_worker();
         event
     }
 
-    /// The job at work.
+    /// The job at work; of several that are done together the first.
     #[must_use]
     pub fn at_work(&self) -> Option<JobId> {
         self.worker.as_ref()?.at_work()
@@ -122,10 +152,12 @@ impl Generator {
                 Err(error) => return self.fail_next(error),
             }
         }
-        if let Some(worker) = &mut self.worker
-            && let Some((id, job)) = self.queue.pop()
-        {
-            worker.hand_over(id, job);
+        let mut together = self.queue.pop_together();
+        for (_, job) in &mut together {
+            job.backend = self.chosen(job);
+        }
+        if let Some(worker) = &mut self.worker {
+            worker.hand_over(together);
         }
     }
 

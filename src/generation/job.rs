@@ -7,6 +7,8 @@ use std::sync::Arc;
 use crate::backend::{BackendChoice, Prompt};
 use crate::picture::{Picture, PictureError};
 
+use super::ResultCache;
+
 /// Number of a job, unique within its [`super::Generator`], counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(pub u64);
@@ -38,12 +40,16 @@ pub struct Job {
     pub seed: u64,
     /// Cells per axis.
     pub resolution: u32,
-    /// Who makes it.
+    /// Who makes it; auto is whom [`super::Generator::switch`] named last when its turn comes.
     pub backend: BackendChoice,
     /// When it is made.
     pub priority: Priority,
     /// Whether [`super::Event::Preview`]s are wanted.
     pub previews: bool,
+    /// Waiting jobs of the same number, backend, resolution and cache are done together, where the backend can.
+    pub batch: Option<u64>,
+    /// Where the result is looked for and kept; nowhere in a new job.
+    pub cache: Option<ResultCache>,
 }
 
 impl Job {
@@ -57,26 +63,37 @@ impl Job {
             backend: BackendChoice::Auto,
             priority: Priority::Normal,
             previews: true,
+            batch: None,
+            cache: None,
         }
     }
 
+    /// Whether two jobs can be done together.
+    pub(super) fn goes_with(&self, other: &Self) -> bool {
+        self.batch.is_some()
+            && self.batch == other.batch
+            && self.backend == other.backend
+            && self.resolution == other.resolution
+            && self.cache == other.cache
+    }
+
     /// Reads and decodes the pictures. Blocks; meant for the worker thread.
-    pub(super) fn prompt(&self) -> Result<Prompt, PictureError> {
-        let pictures = self
-            .pictures
-            .iter()
-            .map(PictureSource::load)
-            .collect::<Result<_, _>>()?;
-        Ok(Prompt {
+    pub(super) fn load_pictures(&self) -> Result<Vec<Picture>, PictureError> {
+        self.pictures.iter().map(PictureSource::load).collect()
+    }
+
+    /// What a backend gets of a job with these pictures.
+    pub(super) fn prompt(&self, pictures: Vec<Picture>) -> Prompt {
+        Prompt {
             pictures,
             seed: self.seed,
             resolution: self.resolution,
-        })
+        }
     }
 }
 
 /// Where a picture comes from. It is read and decoded on the worker thread.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PictureSource {
     /// Decoded pixels.

@@ -40,6 +40,16 @@ impl Queue {
         (!self.waiting.is_empty()).then(|| self.waiting.remove(0))
     }
 
+    /// Takes the next job out, and behind it those that go with it; nothing of an empty queue.
+    pub(super) fn pop_together(&mut self) -> Vec<(JobId, Job)> {
+        let Some((id, first)) = self.pop() else {
+            return Vec::new();
+        };
+        let with_it = self.waiting.extract_if(.., |(_, job)| first.goes_with(job));
+        let others: Vec<_> = with_it.collect();
+        std::iter::once((id, first)).chain(others).collect()
+    }
+
     /// Takes a job out; tells whether it was there.
     pub(super) fn remove(&mut self, id: JobId) -> bool {
         let before = self.len();
@@ -88,6 +98,30 @@ mod tests {
         assert!(queue.remove(JobId(2)));
         assert!(!queue.remove(JobId(2)));
         assert_eq!(order(queue), [1, 3]);
+    }
+
+    #[test]
+    fn jobs_of_a_batch_come_together_in_order_if_they_are_of_one_kind() {
+        let member = |batch| Job {
+            batch: Some(batch),
+            ..Job::new(Vec::new())
+        };
+        let mut queue = Queue::new(8);
+        let finer = Job {
+            resolution: 128,
+            ..member(7)
+        };
+        let jobs = [member(7), Job::new(Vec::new()), member(8), member(7), finer];
+        for (id, job) in (1..).zip(jobs) {
+            queue.push(JobId(id), job);
+        }
+        let turns = std::iter::repeat_with(|| queue.pop_together())
+            .take_while(|together| !together.is_empty())
+            .map(|together| together.iter().map(|(id, _)| id.0).collect());
+        assert_eq!(
+            turns.collect::<Vec<Vec<u64>>>(),
+            [vec![1, 4], vec![2], vec![3], vec![5]]
+        );
     }
 
     #[test]

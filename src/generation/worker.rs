@@ -1,23 +1,29 @@
 //! [`Worker`]: the thread that owns the backends.
 //!
-//! Orders and events cross on bounded channels. Progress and previews that find their channel full are dropped (the
-//! next ones tell more anyway), so a slow reader never delays the work; the end of a job is never dropped.
+//! Orders and events cross on channels. Progress and previews that find their channel full are dropped (the next ones
+//! tell more anyway), so a slow reader never delays the work; the end of a job is never dropped.
+//!
+//! An order is one job or several of a batch. The thread takes as many of them at once as the backend can, so a job
+//! of an order may wait in here; cancelled then, it ends at once.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
 use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_priority};
 
 use crate::backend::{
-    BackendChoice, BackendError, BackendPool, Backends, Cancelled, Progress, Watch,
+    BackendChoice, BackendError, BackendPool, Backends, Cancelled, Progress, Prompt, Watch,
 };
+use crate::picture::Picture;
 use crate::voxel::{SparseVoxels, VoxelModel};
 
-use super::{Event, GenerationError, Job, JobId};
+use super::cache::{Made, generate_or_find_all};
+use super::{Event, GenerationError, Job, JobId, PictureSource};
 
 /// Events that may wait for the reader; more progress than this is dropped.
 const EVENT_CAPACITY: usize = 64;
@@ -31,19 +37,37 @@ enum Errand {
     WarmUp(BackendChoice),
 }
 
-/// A job on its way to the worker thread.
-struct Order {
+/// Jobs on their way to the worker thread.
+type Order = VecDeque<Task>;
+
+/// A job of an order.
+struct Task {
     id: JobId,
     job: Job,
-    cancel: Arc<AtomicBool>,
+    state: Arc<State>,
 }
 
-/// Handle of a worker thread that does one job at a time. Dropping it cancels the job at work; the thread then ends
+/// What both sides tell each other about a job.
+#[derive(Default)]
+struct State {
+    /// Set by the side that comes first: the thread that begins the job, or the caller that cancels it before.
+    begun: AtomicBool,
+    cancelled: AtomicBool,
+}
+
+impl State {
+    /// Whether nobody had begun it before.
+    fn begin(&self) -> bool {
+        !self.begun.swap(true, Ordering::AcqRel)
+    }
+}
+
+/// Handle of a worker thread that does one order at a time. Dropping it cancels the jobs at work; the thread then ends
 /// by itself, without being waited for.
 pub(super) struct Worker {
     errands: Sender<Errand>,
     events: Receiver<Event>,
-    at_work: Option<(JobId, Arc<AtomicBool>)>,
+    at_work: Vec<(JobId, Arc<State>)>,
 }
 
 impl Worker {
@@ -52,8 +76,8 @@ impl Worker {
     /// # Errors
     /// [`GenerationError::NoThread`] when the system gives none.
     pub(super) fn start(backends: Backends) -> Result<Self, GenerationError> {
-        // A job, and before it one warm-up.
-        let (errands, inbox) = bounded(2);
+        // One order is at work at a time; those whose every job was cancelled early are passed over at once.
+        let (errands, inbox) = unbounded();
         let (event_outbox, events) = bounded(EVENT_CAPACITY);
         std::thread::Builder::new()
             .name("trellis-worker".into())
@@ -62,61 +86,72 @@ impl Worker {
         Ok(Self {
             errands,
             events,
-            at_work: None,
+            at_work: Vec::new(),
         })
     }
 
-    /// The job at work.
+    /// The first job at work.
     pub(super) fn at_work(&self) -> Option<JobId> {
-        self.at_work.as_ref().map(|(id, _)| *id)
+        self.at_work.first().map(|(id, _)| *id)
     }
 
-    /// Hands a job over. Only for an idle worker: see [`Worker::at_work`].
-    pub(super) fn hand_over(&mut self, id: JobId, job: Job) {
-        debug_assert!(self.at_work.is_none(), "a worker does one job at a time");
-        let cancel = Arc::new(AtomicBool::new(false));
-        self.at_work = Some((id, Arc::clone(&cancel)));
-        // An idle worker has an empty inbox; a dead one is noticed by `poll`.
-        let _ = self
-            .errands
-            .try_send(Errand::Work(Order { id, job, cancel }));
+    /// Hands jobs over that are done together. Only for an idle worker: see [`Worker::at_work`].
+    pub(super) fn hand_over(&mut self, jobs: Vec<(JobId, Job)>) {
+        debug_assert!(self.at_work.is_empty(), "a worker does one order at a time");
+        let tasks = jobs.into_iter().map(|(id, job)| {
+            let state = Arc::<State>::default();
+            self.at_work.push((id, Arc::clone(&state)));
+            Task { id, job, state }
+        });
+        // A dead worker is noticed by `poll`.
+        let _ = self.errands.send(Errand::Work(tasks.collect()));
     }
 
     /// Has a backend begin to make itself ready. Nothing happens where something waits already.
     pub(super) fn warm_up(&self, choice: BackendChoice) {
         if self.errands.is_empty() {
-            let _ = self.errands.try_send(Errand::WarmUp(choice));
+            let _ = self.errands.send(Errand::WarmUp(choice));
         }
     }
 
-    /// Asks the job at work to stop.
-    pub(super) fn cancel(&self) {
-        if let Some((_, cancel)) = &self.at_work {
-            cancel.store(true, Ordering::Relaxed);
+    /// Asks a job to stop; tells whether it has not begun and never will, so that no event of it follows.
+    pub(super) fn cancel(&mut self, id: JobId) -> bool {
+        let state = self.at_work.iter().find(|(other, _)| *other == id);
+        let never_began = state.is_some_and(|(_, state)| {
+            state.cancelled.store(true, Ordering::Relaxed);
+            state.begin()
+        });
+        if never_began {
+            self.at_work.retain(|(other, _)| *other != id);
         }
+        never_began
     }
 
     /// The next event, if there is one.
     ///
     /// # Errors
-    /// The job that was lost when the thread died, or `None` where it died idle.
-    pub(super) fn poll(&mut self) -> Result<Option<Event>, Option<JobId>> {
+    /// The jobs that were lost when the thread died.
+    pub(super) fn poll(&mut self) -> Result<Option<Event>, Vec<JobId>> {
         match self.events.try_recv() {
             Ok(event) => {
                 if event.is_end() {
-                    self.at_work = None;
+                    self.at_work.retain(|(id, _)| *id != event.job());
                 }
                 Ok(Some(event))
             }
             Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => Err(self.at_work.take().map(|(id, _)| id)),
+            Err(TryRecvError::Disconnected) => {
+                Err(self.at_work.drain(..).map(|(id, _)| id).collect())
+            }
         }
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.cancel();
+        for (_, state) in &self.at_work {
+            state.cancelled.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -128,48 +163,25 @@ fn serve(errands: &Receiver<Errand>, events: &Sender<Event>, backends: Backends)
         .map(set_current_thread_priority);
     let mut pool = BackendPool::new(backends);
     for errand in errands {
-        let order = match errand {
+        let mut order = match errand {
             Errand::Work(order) => order,
             Errand::WarmUp(choice) => {
                 warm_up(&mut pool, &choice);
                 continue;
             }
         };
-        let mut watch = ChannelWatch {
-            order: &order,
-            events,
-            backend: None,
-        };
-        let started = Instant::now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut pool, &mut watch)));
-        let backend = watch.backend;
-        let job = order.id;
-        let end = match outcome {
-            Ok(Ok(model)) => Event::Finished {
-                job,
-                model,
-                work: started.elapsed(),
-            },
-            Ok(Err(GenerationError::Backend(BackendError::Cancelled(_)))) => {
-                Event::Cancelled { job }
+        while let Some(first) = next(&mut order) {
+            let ends = Part {
+                tasks: vec![first],
+                backend: None,
+                events,
             }
-            Ok(Err(error)) => Event::Failed { job, error },
-            Err(panic) => {
-                if let Some(name) = backend {
-                    pool.discard(name);
-                }
-                let backend = backend.map_or_else(|| order.job.backend.to_string(), str::to_owned);
-                Event::Failed {
-                    job,
-                    error: GenerationError::Panicked {
-                        backend,
-                        message: message_of(&*panic),
-                    },
+            .end(&mut pool, &mut order);
+            for end in ends {
+                if events.send(end).is_err() {
+                    return;
                 }
             }
-        };
-        if events.send(end).is_err() {
-            return;
         }
     }
 }
@@ -185,39 +197,143 @@ fn warm_up(pool: &mut BackendPool, choice: &BackendChoice) {
     }
 }
 
-/// Does one job.
-fn work(
-    pool: &mut BackendPool,
-    watch: &mut ChannelWatch<'_>,
-) -> Result<VoxelModel, GenerationError> {
-    let job = &watch.order.job;
-    watch.check()?;
-    let prompt = job.prompt()?;
-    let (name, backend) = pool.get(&job.backend)?;
-    watch.backend = Some(name);
-    let info = backend.describe();
-    watch.tell(Event::Started {
-        job: watch.order.id,
-        backend: info,
-    });
-    let voxels = backend.generate(&prompt, watch)?;
-    watch.check()?;
-    if voxels.is_empty() {
-        return Err(GenerationError::NoVoxels);
+/// Begins the next task that was not cancelled before.
+fn next(order: &mut Order) -> Option<Task> {
+    std::iter::from_fn(|| order.pop_front()).find(|task| task.state.begin())
+}
+
+/// The tasks of an order that are done at once.
+struct Part<'a> {
+    tasks: Vec<Task>,
+    /// Who does them, once that is known.
+    backend: Option<&'static str>,
+    events: &'a Sender<Event>,
+}
+
+impl Part<'_> {
+    /// Does the tasks, and as many more of the order as the backend can at once; returns the end of each.
+    fn end(mut self, pool: &mut BackendPool, order: &mut Order) -> Vec<Event> {
+        match catch_unwind(AssertUnwindSafe(|| self.work(pool, order))) {
+            Ok(ends) => ends,
+            Err(panic) => {
+                if let Some(name) = self.backend {
+                    pool.discard(name);
+                }
+                let message = message_of(&*panic);
+                let failed = self.tasks.iter().map(|task| Event::Failed {
+                    job: task.id,
+                    error: GenerationError::Panicked {
+                        backend: self
+                            .backend
+                            .map_or_else(|| task.job.backend.to_string(), str::to_owned),
+                        message: message.clone(),
+                    },
+                });
+                failed.collect()
+            }
+        }
     }
-    Ok(VoxelModel::from(&voxels))
+
+    fn work(&mut self, pool: &mut BackendPool, order: &mut Order) -> Vec<Event> {
+        let started = Instant::now();
+        let end = |task: &Task, outcome| end_of(task.id, outcome, started);
+        let Some(first) = self.tasks.first() else {
+            return Vec::new();
+        };
+        let (name, backend) = match pool.get(&first.job.backend) {
+            Ok(chosen) => chosen,
+            Err(error) => return vec![end(first, Err(error.into()))],
+        };
+        self.backend = Some(name);
+        let more = std::iter::from_fn(|| next(order));
+        self.tasks
+            .extend(more.take(backend.batch_size().saturating_sub(1)));
+
+        let mut ends = Vec::new();
+        let mut prompts = Vec::new();
+        let mut watches = Vec::new();
+        let mut pictures = Pictures::default();
+        let info = backend.describe();
+        for task in &self.tasks {
+            let watch = ChannelWatch {
+                task,
+                events: self.events,
+            };
+            match watch
+                .check()
+                .map_err(Into::into)
+                .and_then(|()| pictures.prompt(&task.job))
+            {
+                Ok(prompt) => {
+                    watch.tell(Event::Started {
+                        job: task.id,
+                        backend: info.clone(),
+                    });
+                    prompts.push(prompt);
+                    watches.push(watch);
+                }
+                Err(error) => ends.push(end(task, Err(error))),
+            }
+        }
+        let cache = self.tasks.first().and_then(|task| task.job.cache.as_ref());
+        let mut watching: Vec<&mut dyn Watch> = watches
+            .iter_mut()
+            .map(|watch| watch as &mut dyn Watch)
+            .collect();
+        let results = generate_or_find_all(cache, backend, &prompts, &mut watching);
+        for (watch, result) in watches.iter().zip(results) {
+            let checked = result.and_then(|made| watch.check().map(|()| made));
+            ends.push(end(watch.task, checked.map_err(Into::into)));
+        }
+        ends
+    }
+}
+
+/// The pictures of the last job, since those of a batch mostly have the same.
+#[derive(Default)]
+struct Pictures<'a> {
+    sources: &'a [PictureSource],
+    pictures: Vec<Picture>,
+}
+
+impl<'a> Pictures<'a> {
+    /// Reads and decodes the pictures of a job.
+    fn prompt(&mut self, job: &'a Job) -> Result<Prompt, GenerationError> {
+        if self.sources != job.pictures {
+            self.pictures = job.load_pictures()?;
+            self.sources = &job.pictures;
+        }
+        Ok(job.prompt(self.pictures.clone()))
+    }
+}
+
+/// The event that ends a job.
+fn end_of(job: JobId, outcome: Result<Made, GenerationError>, started: Instant) -> Event {
+    let outcome = outcome.and_then(|made| match made.voxels.is_empty() {
+        true => Err(GenerationError::NoVoxels),
+        false => Ok(made),
+    });
+    match outcome {
+        Ok(Made { voxels, cached }) => Event::Finished {
+            job,
+            model: VoxelModel::from(&voxels),
+            work: started.elapsed(),
+            cached,
+        },
+        Err(GenerationError::Backend(BackendError::Cancelled(_))) => Event::Cancelled { job },
+        Err(error) => Event::Failed { job, error },
+    }
 }
 
 /// Sends what a backend reports over the channel and stops it when its job is cancelled.
 struct ChannelWatch<'a> {
-    order: &'a Order,
+    task: &'a Task,
     events: &'a Sender<Event>,
-    backend: Option<&'static str>,
 }
 
 impl ChannelWatch<'_> {
     fn check(&self) -> Result<(), BackendError> {
-        if self.order.cancel.load(Ordering::Relaxed) {
+        if self.task.state.cancelled.load(Ordering::Relaxed) {
             Err(Cancelled.into())
         } else {
             Ok(())
@@ -232,7 +348,7 @@ impl ChannelWatch<'_> {
 impl Watch for ChannelWatch<'_> {
     fn progress(&mut self, progress: Progress) -> Result<(), Cancelled> {
         self.tell(Event::Progress {
-            job: self.order.id,
+            job: self.task.id,
             progress,
         });
         self.check().map_err(|_| Cancelled)
@@ -241,7 +357,7 @@ impl Watch for ChannelWatch<'_> {
     fn preview(&mut self, voxels: SparseVoxels) -> Result<(), Cancelled> {
         if self.wants_previews() {
             self.tell(Event::Preview {
-                job: self.order.id,
+                job: self.task.id,
                 model: VoxelModel::from(&voxels),
             });
         }
@@ -249,7 +365,7 @@ impl Watch for ChannelWatch<'_> {
     }
 
     fn wants_previews(&self) -> bool {
-        self.order.job.previews
+        self.task.job.previews
     }
 }
 

@@ -21,31 +21,32 @@ use super::{
 #[derive(Component)]
 pub(super) struct Requested {
     request: GenerateRequest,
+    /// Requests of the same number have the same pictures and are made together.
+    batch: Option<u64>,
     /// Pictures that are there, in the request's order; the next one is the one waited for.
     sources: Vec<PictureSource>,
 }
 
 impl Requested {
-    pub(super) fn new(request: GenerateRequest) -> Self {
+    pub(super) fn new(request: GenerateRequest, batch: Option<u64>) -> Self {
         Self {
             request,
+            batch,
             sources: Vec::new(),
         }
     }
 
     /// The job of a request whose pictures are all there.
-    fn job(&mut self, settings: &TrellisSettings) -> Job {
+    fn job(&self, settings: &TrellisSettings) -> Job {
         Job {
-            pictures: std::mem::take(&mut self.sources),
+            pictures: self.sources.clone(),
             seed: self.request.seed,
             resolution: self.request.resolution.unwrap_or(settings.resolution),
-            backend: self
-                .request
-                .backend
-                .clone()
-                .unwrap_or_else(|| settings.backend.clone()),
+            backend: self.request.backend.clone().unwrap_or_default(),
             priority: self.request.priority,
             previews: settings.previews,
+            batch: self.batch,
+            cache: settings.cache.clone().filter(|_| self.request.cache),
         }
     }
 }
@@ -60,40 +61,99 @@ pub(super) fn collect_requests(
     worlds: Worlds,
     mut requests: Query<(Entity, &mut Requested, &mut Generation, Option<&Photo>)>,
 ) {
+    let mut ready: Vec<(Entity, Job)> = Vec::new();
+    let mut leader: Option<Leader> = None;
     let oldest_first = requests
         .iter_mut()
         .sort_by_key::<&Generation, _>(|asked| asked.number);
     for (entity, mut requested, mut generation, photo) in oldest_first {
-        match fetch_all(entity, &mut requested, photo, &loaded, &mut commands) {
-            Ok(true) => {}
-            Ok(false) => continue,
-            Err(error) => {
-                fail(entity, &mut generation, error.to_string(), &mut commands);
-                commands.entity(entity).try_remove::<(Requested, Photo)>();
-                continue;
+        let fetched = match leader.as_ref().filter(|leader| leader.leads(&requested)) {
+            Some(leader) => {
+                requested.sources.clone_from(&leader.sources);
+                leader.fetched.clone()
             }
+            None => {
+                let fetched = fetch_all(entity, &mut requested, photo, &loaded, &mut commands)
+                    .map_err(|error| error.to_string());
+                leader = Leader::of(&requested, &fetched);
+                fetched
+            }
+        };
+        if fetched == Ok(false) {
+            continue;
         }
         commands.entity(entity).try_remove::<(Requested, Photo)>();
-        let voxel_size = requested.request.voxel_size.unwrap_or(settings.voxel_size);
-        let is_place = requested.request.transform.is_finite();
-        if !(is_place && voxel_size.is_finite() && voxel_size > 0.0) {
-            let message = "the place or the voxel size is no usable number: give finite metres, the size above 0";
-            fail(entity, &mut generation, message.into(), &mut commands);
-            continue;
+        let prepared = fetched.and_then(|_| {
+            prepare(
+                entity,
+                &requested.request,
+                &settings,
+                &worlds,
+                &mut commands,
+            )
+        });
+        match prepared {
+            Ok(()) => {
+                let job = requested.job(&settings);
+                generation.resolution = Some(job.resolution);
+                ready.push((entity, job));
+            }
+            Err(message) => fail(entity, &mut generation, message, &mut commands),
         }
-        commands.entity(entity).try_insert(VoxelSize(voxel_size));
-        let placement = requested.request.placement.unwrap_or(settings.placement);
-        if let Placement::World(named) = placement
-            && let Err(error) = worlds.prepare(entity, named, &mut commands)
-        {
-            fail(entity, &mut generation, error.to_string(), &mut commands);
-            continue;
+    }
+    if !ready.is_empty() || settings.is_changed() {
+        let refused = image_to_3d.submit(ready, &backends, &settings);
+        for (entity, error) in refused {
+            if let Ok((_, _, mut generation, _)) = requests.get_mut(entity) {
+                fail(entity, &mut generation, error.to_string(), &mut commands);
+            }
         }
-        let job = requested.job(&settings);
-        match image_to_3d.generator(&backends, &settings).submit(job) {
-            Ok(job) => image_to_3d.link(job, entity),
-            Err(error) => fail(entity, &mut generation, error.to_string(), &mut commands),
-        }
+    }
+}
+
+/// The first of a batch, who fetches the pictures for all of it.
+struct Leader {
+    batch: u64,
+    sources: Vec<PictureSource>,
+    fetched: Result<bool, String>,
+}
+
+impl Leader {
+    fn of(requested: &Requested, fetched: &Result<bool, String>) -> Option<Self> {
+        requested.batch.map(|batch| Self {
+            batch,
+            sources: requested.sources.clone(),
+            fetched: fetched.clone(),
+        })
+    }
+
+    fn leads(&self, requested: &Requested) -> bool {
+        requested.batch == Some(self.batch)
+    }
+}
+
+/// Makes a generation ready for its place.
+fn prepare(
+    entity: Entity,
+    request: &GenerateRequest,
+    settings: &TrellisSettings,
+    worlds: &Worlds,
+    commands: &mut Commands,
+) -> Result<(), String> {
+    let voxel_size = request.voxel_size.unwrap_or(settings.voxel_size);
+    let is_place = request.transform.is_finite();
+    if !(is_place && voxel_size.is_finite() && voxel_size > 0.0) {
+        return Err(
+            "the place or the voxel size is no usable number: give finite metres, the size above 0"
+                .into(),
+        );
+    }
+    commands.entity(entity).try_insert(VoxelSize(voxel_size));
+    match request.placement.unwrap_or(settings.placement) {
+        Placement::Entity => Ok(()),
+        Placement::World(named) => worlds
+            .prepare(entity, named, commands)
+            .map_err(|error| error.to_string()),
     }
 }
 

@@ -18,6 +18,10 @@ pub struct Generation {
     pub status: GenerationStatus,
     /// Who works on it, once that is known.
     pub backend: Option<&'static str>,
+    /// Whether the voxels were kept from an earlier time; known when they are there.
+    pub cached: bool,
+    /// Cells per axis that are asked for, once the work is asked for; previews may have fewer.
+    pub(super) resolution: Option<u32>,
     pub(super) asked: Instant,
     pub(super) first_preview: Option<Duration>,
     /// The child that shows ghost voxels.
@@ -84,6 +88,8 @@ impl Generation {
             picture,
             status: GenerationStatus::Queued,
             backend: None,
+            cached: false,
+            resolution: None,
             asked: Instant::now(),
             first_preview: None,
             ghost: None,
@@ -128,6 +134,8 @@ pub struct GenerationFinished {
     pub entity: Entity,
     /// Who made it.
     pub backend: &'static str,
+    /// Whether it was kept from an earlier time, see [`super::TrellisSettings::cache`]; then nobody worked.
+    pub cached: bool,
     /// The world into which it was stamped; then neither model nor chunks are the generation's.
     pub world: Option<Entity>,
     /// Solid cells.

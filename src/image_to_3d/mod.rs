@@ -16,6 +16,7 @@ mod receive;
 mod request;
 mod resource;
 mod settings;
+mod variants;
 
 pub use generation::{
     Generation, GenerationCancelled, GenerationFailed, GenerationFinished, GenerationPreview,

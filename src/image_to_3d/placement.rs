@@ -156,6 +156,7 @@ pub(super) fn stamp(
         commands.trigger(GenerationFinished {
             entity,
             backend: generation.backend.unwrap_or_default(),
+            cached: generation.cached,
             world: Some(into.0),
             voxels: stamping.voxels,
             chunks: 0,

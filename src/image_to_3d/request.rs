@@ -24,6 +24,8 @@ pub struct GenerateRequest {
     pub voxel_size: Option<f32>,
     /// Whether it becomes an entity of its own or part of a world.
     pub placement: Option<Placement>,
+    /// Whether the result may be one that was kept, and is kept, see [`super::TrellisSettings::cache`].
+    pub cache: bool,
     /// Where the result's origin, the centre of its bottom face, shall stand.
     pub transform: Transform,
 }
@@ -39,7 +41,24 @@ impl GenerateRequest {
             priority: Priority::default(),
             voxel_size: None,
             placement: None,
+            cache: true,
             transform: Transform::IDENTITY,
+        }
+    }
+
+    /// Another view of the same object. A backend that knows one view only looks at the first picture.
+    #[must_use]
+    pub fn also(mut self, picture: impl Into<PictureInput>) -> Self {
+        self.pictures.push(picture.into());
+        self
+    }
+
+    /// Made anew, whatever is kept, and not kept.
+    #[must_use]
+    pub fn no_cache(self) -> Self {
+        Self {
+            cache: false,
+            ..self
         }
     }
 

@@ -5,9 +5,10 @@ use bevy::platform::collections::HashMap;
 use bevy::prelude::*;
 
 use crate::backend::Backends;
-use crate::generation::{Generator, JobId};
+use crate::generation::{GenerationError, Generator, Job, JobId};
 
 use super::collect::Requested;
+use super::variants;
 use super::{GenerateRequest, Generation, TrellisSettings};
 
 /// Makes things from pictures.
@@ -28,20 +29,59 @@ impl ImageTo3D {
     /// are loaded behind the title screen, and a request that comes meanwhile shows how far that is. What goes wrong
     /// is logged, and told again by the first request.
     pub fn warm_up(&mut self, backends: &Backends, settings: &TrellisSettings) {
-        self.generator(backends, settings)
-            .warm_up(settings.backend.clone());
+        self.generator(backends, settings).warm_up();
+    }
+
+    /// The generator, started if need be, that follows the settings.
+    fn generator(&mut self, backends: &Backends, settings: &TrellisSettings) -> &mut Generator {
+        let generator = self
+            .generator
+            .get_or_insert_with(|| Generator::new(backends.clone(), settings.queue_capacity));
+        generator.switch(settings.backend.clone());
+        generator
     }
 
     /// Asks for the thing in a picture and returns its entity at once; observe it to hear of progress and the end.
     pub fn generate(&mut self, commands: &mut Commands, request: GenerateRequest) -> Entity {
+        self.spawn(commands, request, None)
+    }
+
+    /// Asks for several things after one picture, made together where the backend can, and returns an entity for each:
+    /// with the request's seed, the next one and so on. They stand in a row from the request's place along its x axis,
+    /// as far apart as their grids are wide and an eighth more. A backend that makes no random choices makes the same
+    /// thing each time.
+    pub fn generate_variants(
+        &mut self,
+        commands: &mut Commands,
+        request: GenerateRequest,
+        variants: u32,
+    ) -> Vec<Entity> {
+        let batch = u64::from(self.last_number) + 1;
+        let entities: Vec<Entity> = (0..variants)
+            .map(|variant| {
+                let seed = request.seed.wrapping_add(u64::from(variant));
+                self.spawn(commands, request.clone().with_seed(seed), Some(batch))
+            })
+            .collect();
+        commands.queue(variants::line_up(request, entities.clone()));
+        entities
+    }
+
+    fn spawn(
+        &mut self,
+        commands: &mut Commands,
+        request: GenerateRequest,
+        batch: Option<u64>,
+    ) -> Entity {
         self.last_number += 1;
         let picture = request
             .pictures
             .first()
             .map_or_else(String::new, ToString::to_string);
         let generation = Generation::new(self.last_number, picture);
+        let transform = request.transform;
         commands
-            .spawn((generation, request.transform, Requested::new(request)))
+            .spawn((generation, transform, Requested::new(request, batch)))
             .id()
     }
 
@@ -56,17 +96,36 @@ impl ImageTo3D {
         self.to_cancel.push(generation);
     }
 
-    pub(super) fn generator(
+    /// Hands jobs to the generator, those of a batch together, and has it follow the settings; tells which were
+    /// refused.
+    pub(super) fn submit(
         &mut self,
+        ready: Vec<(Entity, Job)>,
         backends: &Backends,
         settings: &TrellisSettings,
-    ) -> &mut Generator {
-        self.generator
-            .get_or_insert_with(|| Generator::new(backends.clone(), settings.queue_capacity))
+    ) -> Vec<(Entity, GenerationError)> {
+        if ready.is_empty() && self.generator.is_none() {
+            return Vec::new();
+        }
+        let generator = self.generator(backends, settings);
+        let mut submitted = Vec::new();
+        for together in ready.chunk_by(|(_, a), (_, b)| a.batch.is_some() && a.batch == b.batch) {
+            let jobs = together.iter().map(|(_, job)| job.clone()).collect();
+            let entities = together.iter().map(|(entity, _)| *entity);
+            submitted.extend(entities.zip(generator.submit_all(jobs)));
+        }
+        let mut refused = Vec::new();
+        for (entity, answer) in submitted {
+            match answer {
+                Ok(job) => self.link(job, entity),
+                Err(error) => refused.push((entity, error)),
+            }
+        }
+        refused
     }
 
     /// Notes that a job works for an entity.
-    pub(super) fn link(&mut self, job: JobId, entity: Entity) {
+    fn link(&mut self, job: JobId, entity: Entity) {
         self.entities.insert(job, entity);
         self.jobs.insert(entity, job);
     }

@@ -3,6 +3,7 @@
 use bevy::prelude::*;
 
 use crate::backend::{BackendChoice, Prompt};
+use crate::generation::ResultCache;
 use crate::world::VoxelSize;
 
 use super::Placement;
@@ -10,7 +11,8 @@ use super::Placement;
 /// Defaults of requests. Insert or change it at any time; it is read when a request is made ready.
 #[derive(Resource, Clone, Debug, PartialEq)]
 pub struct TrellisSettings {
-    /// Who does the work.
+    /// Who does the work that names nobody. Requests that wait follow a change at once; the one at work is finished by
+    /// who began it.
     pub backend: BackendChoice,
     /// Cells per axis.
     pub resolution: u32,
@@ -20,6 +22,9 @@ pub struct TrellisSettings {
     pub placement: Placement,
     /// Whether ghost voxels show while the work goes on.
     pub previews: bool,
+    /// Where results are kept and found again, and how many bytes of them; `None` keeps none. Backends
+    /// that are quick or cannot tell their model, such as `inflate`, keep none.
+    pub cache: Option<ResultCache>,
     /// Most requests that may wait; read when the first request is made.
     pub queue_capacity: usize,
 }
@@ -32,6 +37,7 @@ impl Default for TrellisSettings {
             voxel_size: VoxelSize::default().0,
             placement: Placement::default(),
             previews: true,
+            cache: ResultCache::of_user(),
             queue_capacity: 64,
         }
     }

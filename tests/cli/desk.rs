@@ -55,6 +55,7 @@ impl Desk {
             .args(arguments)
             .current_dir(self.0.path())
             .env_remove("TRELLIS_BACKEND")
+            .env("TRELLIS_CACHE", self.path("kept"))
             // A server that happens to run here shall not do the work.
             .env("TRELLIS_SERVER_URL", "http://127.0.0.1:1")
             .output()

@@ -4,4 +4,5 @@
 
 #[cfg(feature = "bevy")]
 pub mod app;
+pub mod choir;
 pub mod puppet;

@@ -29,10 +29,10 @@ use crate::voxel::{SparseVoxels, SparseVoxelsError};
 
 /// The built-in CPU method: cuts the object out of the first picture and inflates its silhouette to a solid.
 ///
-/// Only the first picture of a [`Prompt`] is looked at. The method makes no random choice, so the seed changes
-/// nothing and the same picture always gives the same voxels. The object fills the grid in the longer direction of
-/// its front view, stands on the grid's bottom, is centred in x and z and symmetric about one layer in z; every
-/// voxel is opaque.
+/// Its results are not kept: they take milliseconds, and would push those out that took minutes. Only the first
+/// picture of a [`Prompt`] is looked at. The method makes no random choice, so the seed changes nothing and the same
+/// picture always gives the same voxels. The object fills the grid in the longer direction of its front view, stands
+/// on the grid's bottom, is centred in x and z and symmetric about one layer in z; every voxel is opaque.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Inflate;
 

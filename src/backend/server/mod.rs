@@ -289,6 +289,14 @@ impl Backend for Server {
         }
     }
 
+    /// Model, version and address, as another server may call another model the same. Asks as
+    /// [`Backend::describe`] does.
+    fn cache_identity(&self) -> Option<String> {
+        let health = self.recent_health()?;
+        let version = health.version.unwrap_or_default();
+        Some(format!("{}\n{version}\n{}", health.model?, self.address))
+    }
+
     fn generate(
         &mut self,
         prompt: &Prompt,

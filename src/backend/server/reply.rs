@@ -28,6 +28,8 @@ pub struct Health {
     pub status: HealthStatus,
     /// Its model, where it names one.
     pub model: Option<String>,
+    /// Its version, where it tells.
+    pub version: Option<String>,
     /// What the model runs on, where it tells.
     pub device: Option<String>,
     /// Its last error, where there was one.
@@ -53,6 +55,7 @@ impl Health {
         Some(Self {
             status,
             model: word("model"),
+            version: word("version"),
             device: word("device_name").or_else(|| word("device")),
             last_error: word("last_error"),
         })

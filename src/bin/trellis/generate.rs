@@ -9,6 +9,7 @@ use clap::Args;
 use crossworld_trellis::backend::Server;
 use crossworld_trellis::backend::{Backend, BackendChoice, BackendError, BackendInfo, Prompt};
 use crossworld_trellis::format::{self, Contents};
+use crossworld_trellis::generation::{Made, ResultCache, generate_or_find};
 use crossworld_trellis::picture::{Picture, PictureError};
 use crossworld_trellis::render::View;
 use serde::Serialize;
@@ -30,6 +31,11 @@ use crate::progress_bar::Bar;
 pub struct Generate {
     /// Picture of one object (PNG, JPEG or WebP); best on a plain or transparent background.
     picture: PathBuf,
+
+    /// Another picture of the same object, from another side; may be given several times. 'inflate' looks at the first
+    /// only.
+    #[arg(long, value_name = "PICTURE")]
+    also: Vec<PathBuf>,
 
     /// File to write; its extension names the format: .voxels, .csm, .bcf, .vox or .glb.
     #[arg(short, long, value_name = "FILE")]
@@ -59,6 +65,14 @@ pub struct Generate {
     )]
     seed: u64,
 
+    /// Make so many different ones, 1 to 64: with this seed, the next one and so on. Files are named FILE-1, FILE-2, ...
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64), allow_negative_numbers = true)]
+    variants: u32,
+
+    /// Make it anew even where the result is kept from before, and do not keep it.
+    #[arg(long)]
+    no_cache: bool,
+
     #[command(flatten)]
     colors: Colors,
 
@@ -82,44 +96,77 @@ struct Report {
     resolution: u32,
     seed: u64,
     voxels: u64,
-    /// Time of the backend alone.
+    /// Whether it was kept from before; then nobody worked.
+    cached: bool,
+    /// Time of the backend, or of finding what is kept.
     seconds: f64,
+}
+
+/// One thing to make and where to write it.
+struct Variant {
+    seed: u64,
+    output: PathBuf,
+    preview: Option<PathBuf>,
 }
 
 impl Generate {
     pub fn run(self) -> Result<(), Failure> {
-        self.check_outputs()?;
-        let picture = open(&self.picture)?;
+        let variants: Vec<Variant> = (0..self.variants)
+            .map(|place| self.variant(place))
+            .collect();
+        variants
+            .iter()
+            .try_for_each(|variant| self.check(variant))?;
+        let pictures = std::iter::once(&self.picture).chain(&self.also);
+        let pictures = pictures.map(|path| open(path));
+        let pictures: Vec<Picture> = pictures.collect::<Result<_, _>>()?;
         let mut backend = self.start_backend()?;
-        let prompt = Prompt {
-            seed: self.seed,
-            resolution: self.resolution,
-            ..Prompt::new(picture)
-        };
-        let started = Instant::now();
-        let voxels = backend.generate(&prompt, &mut Bar::new())?;
-        let seconds = started.elapsed().as_secs_f64();
+        let cache = ResultCache::of_user().filter(|_| !self.no_cache);
+        for variant in variants {
+            let prompt = Prompt {
+                pictures: pictures.clone(),
+                seed: variant.seed,
+                resolution: self.resolution,
+            };
+            let started = Instant::now();
+            let Made { voxels, cached } =
+                generate_or_find(cache.as_ref(), backend.as_mut(), &prompt, &mut Bar::new())?;
+            let seconds = started.elapsed().as_secs_f64();
 
-        let contents = Contents::Sparse(voxels);
-        if let Some(preview) = &self.preview {
-            save_preview(preview, &contents, &View::default())?;
+            let contents = Contents::Sparse(voxels);
+            if let Some(preview) = &variant.preview {
+                save_preview(preview, &contents, &View::default())?;
+            }
+            let report = variant.report(backend.describe(), &contents, cached, seconds);
+            format::save(&variant.output, contents, self.colors.choice())?;
+            output::print(&report, self.json)?;
         }
-        let report = self.report(backend.describe(), &contents, seconds);
-        format::save(&self.output, contents, self.colors.choice())?;
-        output::print(&report, self.json)
+        Ok(())
+    }
+
+    /// What is made as the first, second and so on.
+    fn variant(&self, place: u32) -> Variant {
+        let name = |path: &PathBuf| match self.variants {
+            1 => path.clone(),
+            _ => numbered(path, place + 1),
+        };
+        Variant {
+            seed: self.seed.wrapping_add(u64::from(place)),
+            output: name(&self.output),
+            preview: self.preview.as_ref().map(name),
+        }
     }
 
     /// Finds out now, not after minutes of work, whether the results can be written.
-    fn check_outputs(&self) -> Result<(), Failure> {
-        for output in [Some(&self.output), self.preview.as_ref()]
-            .into_iter()
-            .flatten()
-        {
-            output::check_differs(&self.picture, output)?;
+    fn check(&self, variant: &Variant) -> Result<(), Failure> {
+        for output in std::iter::once(&variant.output).chain(&variant.preview) {
+            for picture in std::iter::once(&self.picture).chain(&self.also) {
+                output::check_differs(picture, output)?;
+            }
         }
-        format::check_extension(&self.output)?;
-        format::check_writable(&self.output)?;
-        if let Some(preview) = &self.preview {
+        format::check_extension(&variant.output)?;
+        format::check_writable(&variant.output)?;
+        if let Some(preview) = &variant.preview {
             check_png(preview)?;
         }
         Ok(())
@@ -139,8 +186,16 @@ impl Generate {
     fn start_backend(&self) -> Result<Box<dyn Backend>, BackendError> {
         backends(None).start(&self.backend)
     }
+}
 
-    fn report(&self, backend: BackendInfo, voxels: &Contents, seconds: f64) -> Report {
+impl Variant {
+    fn report(
+        &self,
+        backend: BackendInfo,
+        voxels: &Contents,
+        cached: bool,
+        seconds: f64,
+    ) -> Report {
         let text = |path: &Path| path.display().to_string();
         Report {
             output: text(&self.output),
@@ -151,9 +206,21 @@ impl Generate {
             resolution: voxels.resolution(),
             seed: self.seed,
             voxels: voxels.len(),
+            cached,
             seconds,
         }
     }
+}
+
+/// `cat.voxels` becomes `cat-1.voxels`.
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("-{number}"));
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
 }
 
 /// Opens a picture; an error names the file.
@@ -168,8 +235,18 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{}: {} voxels in a grid of {} ({} on {}, {:.2} s)",
-            self.output, self.voxels, self.resolution, self.backend, self.device, self.seconds
+            "{}: {} voxels in a grid of {} ({} on {}, {:.2} s{})",
+            self.output,
+            self.voxels,
+            self.resolution,
+            self.backend,
+            self.device,
+            self.seconds,
+            if self.cached {
+                ", kept from before"
+            } else {
+                ""
+            }
         )?;
         match &self.preview {
             Some(preview) => write!(f, "\n{preview}: a picture of it"),

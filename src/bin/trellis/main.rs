@@ -5,6 +5,7 @@
 //! (`doctor`: it found something broken); 2: the command line itself is wrong.
 
 mod backends;
+mod cache;
 mod convert;
 mod doctor;
 mod dump;
@@ -41,6 +42,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Generate(generate::Generate),
+    Cache(cache::Cache),
     Convert(convert::Convert),
     Doctor(doctor::Doctor),
     Dump(dump::Dump),
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Doctor(command) => command.run(),
         Command::Generate(command) => command.run().map(|()| ExitCode::SUCCESS),
+        Command::Cache(command) => command.run().map(|()| ExitCode::SUCCESS),
         Command::Convert(command) => command.run().map(|()| ExitCode::SUCCESS),
         Command::Dump(command) => command.run().map(|()| ExitCode::SUCCESS),
         Command::Info(command) => command.run().map(|()| ExitCode::SUCCESS),

@@ -17,7 +17,7 @@ use crossworld_trellis::prelude::*;
 use crossworld_trellis::world::{Chunk, Ghost};
 
 use common::app::{ask_for, count, heard, listen, puppet_app, status, update_until};
-use common::puppet::Act;
+use common::puppet::{Act, one_voxel};
 
 fn spawn(app: &mut App, world: VoxelWorld) -> Entity {
     app.world_mut().spawn(world).id()
@@ -95,7 +95,9 @@ fn ghost_voxels_show_what_is_to_be_stamped_in_the_worlds_size() {
         .spawn((VoxelWorld::default(), VoxelSize(0.5)));
     app.world_mut().resource_mut::<TrellisSettings>().placement = Placement::World(None);
     let turn = Quat::from_rotation_y(80_f32.to_radians());
-    let request = GenerateRequest::new(picture()).at(Transform::from_rotation(turn));
+    let request = GenerateRequest::new(picture())
+        .with_resolution(one_voxel().resolution())
+        .at(Transform::from_rotation(turn));
     let generation = ask_for(&mut app, request);
     hand.send(Act::Preview).unwrap();
     update_until(&mut app, "a ghost", |world| count::<Ghost>(world) == 1);

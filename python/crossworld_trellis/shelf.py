@@ -1,6 +1,7 @@
 """Which networks of a checkpoint lie on the device, and for how long."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -51,6 +52,10 @@ class Shelf:
     def holds(self, role: str) -> bool:
         """Whether the network in a role lies ready, so that asking for it costs nothing."""
         return role in self._kept
+
+    def encoder_folder(self) -> Path:
+        """Where the image encoder lies. Raises `CheckpointError`."""
+        return self.checkpoint.encoder_folder(self._encoder_source)
 
     def encoder(self) -> ImageEncoder:
         """The image encoder. Raises as `model`."""

@@ -34,7 +34,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Prompts that are made together on a GPU, as many as a server's.
 const TOGETHER: usize = 4;
 
-/// What Python calls the device that is none.
+/// What Python calls the processor as a device.
 const CPU: &str = "cpu";
 
 type End = Result<SparseVoxels, BackendError>;

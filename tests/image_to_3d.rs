@@ -24,7 +24,7 @@ use common::app::{
     ask, ask_for, count, headless_app, heard, is_running, listen, many_chunks, puppet_app, status,
     update_until,
 };
-use common::puppet::Act;
+use common::puppet::{Act, one_voxel};
 
 #[test]
 fn a_generation_goes_through_every_event_and_stands_as_chunks() {
@@ -108,6 +108,24 @@ fn ghost_voxels_show_the_newest_preview_and_go_with_the_result() {
     app.update();
     assert_eq!(count::<Ghost>(app.world_mut()), 0);
     assert_eq!(count::<Chunk>(app.world_mut()), 1);
+}
+
+#[test]
+fn a_coarse_preview_fills_the_space_of_the_result() {
+    let (mut app, hand) = puppet_app();
+    let settings = app.world().resource::<TrellisSettings>();
+    let edge = settings.voxel_size * settings.resolution as f32;
+    ask(&mut app);
+    hand.send(Act::Preview).unwrap();
+    update_until(&mut app, "a ghost", |world| count::<Ghost>(world) == 1);
+    let world = app.world_mut();
+    let size = world
+        .query_filtered::<&VoxelSize, With<Ghost>>()
+        .single(world)
+        .unwrap();
+    let resolution = one_voxel().resolution();
+    assert_ne!(resolution, world.resource::<TrellisSettings>().resolution);
+    assert!((size.0 * resolution as f32 - edge).abs() < 1e-6);
 }
 
 #[test]

@@ -12,8 +12,12 @@ DEFAULT_MODEL = "microsoft/TRELLIS-image-large"
 DEFAULT_IMAGE_ENCODER = "facebook/dinov2-with-registers-large"
 """Where the image encoder comes from when neither the caller nor the checkpoint brings one."""
 
+DEFAULT_IMAGE_ENCODER_2 = "facebook/dinov3-vitl16-pretrain-lvd1689m"
+"""The same for TRELLIS.2, where the checkpoint names none. Its weights are gated on the hub."""
+
 MODEL_VARIABLE = "TRELLIS_MODEL_PATH"
 IMAGE_ENCODER_VARIABLE = "TRELLIS_IMAGE_ENCODER"
+FIRST_GENERATION_VARIABLE = "TRELLIS_FIRST_GENERATION"
 OFFLINE_VARIABLE = "HF_HUB_OFFLINE"
 FAST_VARIABLE = "TRELLIS_FAST"
 
@@ -26,6 +30,12 @@ def model_source() -> str:
 def image_encoder_source() -> str | None:
     """Folder or repository of the image encoder that `TRELLIS_IMAGE_ENCODER` names."""
     return os.environ.get(IMAGE_ENCODER_VARIABLE) or None
+
+
+def first_generation_source() -> str | None:
+    """Folder or repository that `TRELLIS_FIRST_GENERATION` names: TRELLIS.2 takes one model from
+    the repository of the first generation, and this stands in for it."""
+    return os.environ.get(FIRST_GENERATION_VARIABLE) or None
 
 
 def hub_is_offline() -> bool:

@@ -35,14 +35,16 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def choose_dtype(name: str, device: torch.device) -> torch.dtype:
-    """The dtype of a name for the networks' torsos; "auto" is float16, and float32 on a CPU.
+def choose_dtype(
+    name: str, device: torch.device, *, trained: torch.dtype = torch.float16
+) -> torch.dtype:
+    """The dtype of a name for the networks' torsos; "auto" is the one that they were `trained` for,
+    and float32 on a CPU, which is slower with any other.
 
-    The released networks were trained for float16. CPUs are slower with it than with float32.
     Raises `SettingsError` for an unknown name.
     """
     if name == "auto":
-        return torch.float32 if device.type == "cpu" else torch.float16
+        return torch.float32 if device.type == "cpu" else trained
     if name not in _DTYPES:
         raise SettingsError(f"unknown dtype '{name}': use auto, {', '.join(_DTYPES)}")
     return _DTYPES[name]

@@ -102,12 +102,39 @@ class Trellis:
 
         Raises `CheckpointError`, `SettingsError` or `DeviceMemoryError`.
         """
+        checked_outputs(outputs)
+        choose_dtype(dtype, choose_device(device))
+        checkpoint = Checkpoint.open(source, revision=revision, offline=offline)
+        return cls.of_checkpoint(
+            checkpoint,
+            device=device,
+            dtype=dtype,
+            outputs=outputs,
+            low_vram=low_vram,
+            image_encoder=image_encoder,
+            fast=fast,
+            on_progress=on_progress,
+        )
+
+    @classmethod
+    def of_checkpoint(
+        cls,
+        checkpoint: Checkpoint,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        outputs: Sequence[str] = ("voxels",),
+        low_vram: bool = False,
+        image_encoder: str | os.PathLike[str] | None = None,
+        fast: bool | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> "Trellis":
+        """As `load`, of a checkpoint that is open already."""
         roles = roles_for(checked_outputs(outputs))
         where = choose_device(device)
         torso = choose_dtype(dtype, where)
         watch = Watch(on_progress=on_progress)
         watch.tell("loading", 0, len(roles) + 1)
-        checkpoint = Checkpoint.open(source, revision=revision, offline=offline)
         checkpoint.fetch(outputs)
         checkpoint.encoder_folder(image_encoder)
         shelf = Shelf(

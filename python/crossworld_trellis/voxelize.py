@@ -67,7 +67,7 @@ def voxels_from_gaussians(
             f"with {gaussians.per_cell} each"
         )
     for name in ("features_dc", "scaling", "opacity"):
-        _check_finite(f"{name} of the Gaussians", getattr(gaussians, name))
+        check_finite(f"{name} of the Gaussians", getattr(gaussians, name))
     color = gaussians.rgb().float().clamp(min=0)
     area = mean_projected_area(gaussians.scaling.float())
     weight = gaussians.opacity.float()[:, 0].clamp(0, 1) * area
@@ -89,16 +89,16 @@ def voxels_from_cubes(cubes: Cubes, *, resolution: int = 256) -> SparseVoxels:
     divided into `resolution`.
     """
     factor = _pooling_factor(cubes.resolution, resolution)
-    _check_finite("distances of the cubes", cubes.feats[:, SDF])
+    check_finite("distances of the cubes", cubes.feats[:, SDF])
     solid = solid_cubes(cubes)
-    _check_finite("colours of the cubes", solid.colors)
+    check_finite("colours of the cubes", solid.colors)
     weight = torch.where(solid.crossed, 1.0, _INSIDE_WEIGHT)
     return _voxels(solid.coords, solid.colors, weight, factor=factor, resolution=resolution)
 
 
 def occupancy_preview(coords: Tensor, *, resolution: int = 64) -> SparseVoxels:
     """The active cells [N,3] of a grid in one neutral colour: what is known after stage one."""
-    cells = _y_up(_array(coords), resolution)
+    cells = y_up(host_array(coords), resolution)
     return SparseVoxels(
         resolution, cells, np.tile(np.array(PREVIEW_COLOR, np.uint8), (len(cells), 1))
     )
@@ -129,12 +129,12 @@ def _voxels(
     coords: Tensor, color: Tensor, weight: Tensor, *, factor: int, resolution: int
 ) -> SparseVoxels:
     """Cells [N,3] of a grid `factor` times finer, their colours and weights, as voxels."""
-    cells, colors = _array(coords), _array(color).astype(np.float64)
+    cells, colors = host_array(coords), host_array(color).astype(np.float64)
     if factor > 1:
-        cells, colors = _pooled(cells // factor, colors, _array(weight).astype(np.float64))
+        cells, colors = _pooled(cells // factor, colors, host_array(weight).astype(np.float64))
     rgba = np.full((len(cells), 4), 255, np.uint8)
     rgba[:, :3] = np.rint(colors.clip(0, 1) * 255)
-    return SparseVoxels(resolution, _y_up(cells, resolution), rgba)
+    return SparseVoxels(resolution, y_up(cells, resolution), rgba)
 
 
 def _pooled(
@@ -155,7 +155,7 @@ def _pooled(
     return cells[first], summed / total[:, None]
 
 
-def _y_up(cells: NDArray[Any], resolution: int) -> NDArray[Any]:
+def y_up(cells: NDArray[Any], resolution: int) -> NDArray[Any]:
     """Cells (x, y, z) with z up → (x, z, R-1-y) with y up. [N,3]→[N,3]"""
     return np.stack([cells[:, 0], cells[:, 2], resolution - 1 - cells[:, 1]], axis=1)
 
@@ -169,7 +169,8 @@ def _pooling_factor(grid: int, resolution: int) -> int:
     return grid // resolution
 
 
-def _check_finite(name: str, tensor: Tensor) -> None:
+def check_finite(name: str, tensor: Tensor) -> None:
+    """Raises `VoxelizeError` where rows of a tensor hold NaN or infinity."""
     broken = int(torch.isfinite(tensor).flatten(1).all(1).logical_not().sum())
     if broken:
         raise VoxelizeError(
@@ -178,6 +179,7 @@ def _check_finite(name: str, tensor: Tensor) -> None:
         )
 
 
-def _array(tensor: Tensor) -> NDArray[Any]:
+def host_array(tensor: Tensor) -> NDArray[Any]:
+    """A tensor as an array in the host's memory."""
     # The method has no types.
     return cast(Any, tensor.detach().cpu()).numpy()

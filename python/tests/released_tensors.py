@@ -185,19 +185,29 @@ ARGUMENTS = {
 
 def tensors(role: str) -> dict[str, tuple[tuple[int, ...], str]]:
     """Shape and type (`h` or `f`) of every tensor of a released model, by name."""
-    table: dict[str, tuple[tuple[int, ...], str]] = {}
-    for line in _TENSORS[role].split("\n"):
+    lines = [line.split() for line in _TENSORS[role].split("\n") if line.strip()]
+    return {
+        name: (shape, kind)
+        for pattern, sizes, kind in lines
+        for name, shape in shapes(f"{pattern} {sizes}").items()
+    }
+
+
+def shapes(lines: str) -> dict[str, tuple[int, ...]]:
+    """Shape of every tensor in lines without types, by name."""
+    table: dict[str, tuple[int, ...]] = {}
+    for line in lines.split("\n"):
         if not line.strip():
             continue
-        pattern, sizes, kind = line.split()
+        pattern, sizes = line.split()
         shape = tuple(int(size) for size in sizes.split(","))
         for name in _expanded(pattern):
             stem = name.removesuffix("*")
             if stem == name:
-                table[name] = shape, kind
+                table[name] = shape
             else:
-                table[f"{stem}weight"] = shape, kind
-                table[f"{stem}bias"] = shape[:1], kind
+                table[f"{stem}weight"] = shape
+                table[f"{stem}bias"] = shape[:1]
     return table
 
 

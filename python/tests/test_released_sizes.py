@@ -10,12 +10,12 @@ import released_tensors as released
 import torch
 
 from crossworld_trellis.checkpoint.description import ModelDescription
-from crossworld_trellis.checkpoint.roles import ROLES, build, check_agreement, model_config
+from crossworld_trellis.checkpoint.roles import ROLES, TRELLIS, check_agreement
 
 
 def config(role: str) -> object:
     model = ModelDescription(name=ROLES[role].original, arguments=released.ARGUMENTS[role])
-    return model_config(role, model, path="ckpts/x", where="x.json")
+    return TRELLIS.model_config(role, model, path="ckpts/x", where="x.json")
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -27,7 +27,7 @@ def test_the_table_adds_up_to_the_totals_of_the_specification(role: str) -> None
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_released_model_has_exactly_the_tensors_of_the_table(role: str) -> None:
-    state = build(role, config(role), dtype=torch.float16).state_dict()
+    state = TRELLIS.build(role, config(role), dtype=torch.float16).state_dict()
     types = {torch.float16: "h", torch.float32: "f"}
     assert {name: (tuple(t.shape), types[t.dtype]) for name, t in state.items()} == (
         released.tensors(role)
@@ -37,7 +37,7 @@ def test_a_released_model_has_exactly_the_tensors_of_the_table(role: str) -> Non
 
 @pytest.mark.parametrize("role", ROLES)
 def test_in_float32_no_tensor_is_half(role: str) -> None:
-    state = build(role, config(role), dtype=torch.float32).state_dict()
+    state = TRELLIS.build(role, config(role), dtype=torch.float32).state_dict()
     assert {t.dtype for t in state.values()} == {torch.float32}
 
 

@@ -93,7 +93,11 @@ pub(super) fn collect_requests(
             )
         });
         match prepared {
-            Ok(()) => ready.push((entity, requested.job(&settings))),
+            Ok(()) => {
+                let job = requested.job(&settings);
+                generation.resolution = Some(job.resolution);
+                ready.push((entity, job));
+            }
             Err(message) => fail(entity, &mut generation, message, &mut commands),
         }
     }

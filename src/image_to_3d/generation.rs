@@ -20,6 +20,8 @@ pub struct Generation {
     pub backend: Option<&'static str>,
     /// Whether the voxels were kept from an earlier time; known when they are there.
     pub cached: bool,
+    /// Cells per axis that are asked for, once the work is asked for; previews may have fewer.
+    pub(super) resolution: Option<u32>,
     pub(super) asked: Instant,
     pub(super) first_preview: Option<Duration>,
     /// The child that shows ghost voxels.
@@ -87,6 +89,7 @@ impl Generation {
             status: GenerationStatus::Queued,
             backend: None,
             cached: false,
+            resolution: None,
             asked: Instant::now(),
             first_preview: None,
             ghost: None,

@@ -58,8 +58,9 @@ pub(super) fn receive_news(
             }
             News::Preview { model, .. } => {
                 let voxels = model.len();
+                let size = ghost_size(&model, &generation, *voxel_size);
                 let model = VoxelModel3d(models.add(model));
-                show_ghost(entity, &mut generation, (model, *voxel_size), &mut commands);
+                show_ghost(entity, &mut generation, (model, size), &mut commands);
                 commands.trigger(GenerationPreview { entity, voxels });
             }
             News::Finished { model, cached, .. } => {
@@ -86,6 +87,13 @@ pub(super) fn receive_news(
             }
         }
     }
+}
+
+/// Edge of a preview's voxels. It may be coarser than what was asked for, or finer, and shall fill the same space.
+fn ghost_size(preview: &VoxelModel, generation: &Generation, voxel_size: VoxelSize) -> VoxelSize {
+    let shown = preview.resolution();
+    let asked = generation.resolution.unwrap_or(shown);
+    VoxelSize(voxel_size.0 * asked as f32 / shown as f32)
 }
 
 /// Shows a preview in the place of the one before.

@@ -1,9 +1,10 @@
 """JSON files of a checkpoint as typed, frozen values.
 
 A config dataclass is filled by its fields: their names are the JSON's keys (or the entry `json` of
-a field's metadata, where a key is no name in Python), their types are checked, and a key that no
-field has is an error, because ignoring an argument would run another network. Nothing is evaluated:
-numbers, texts, lists and objects are all there can be.
+a field's metadata, where a key is no name in Python), their types are checked (whole numbers are at
+least 1, or what the entry `least` says), and a key that no field has is an error, because ignoring
+an argument would run another network. Nothing is evaluated: numbers, texts, lists and objects are
+all there can be.
 """
 
 import dataclasses
@@ -70,7 +71,10 @@ def to_config(kind: type[Config], arguments: Object, *, where: str) -> Config:
     values: dict[str, object] = {}
     for key, field in fields.items():
         if key in arguments:
-            values[field.name] = _value(hints[field.name], arguments[key], key=key, where=where)
+            least: int = field.metadata.get("least", 1)
+            values[field.name] = _value(
+                hints[field.name], arguments[key], key=key, where=where, least=least
+            )
         elif not _has_default(field):
             raise CheckpointError(f"the argument '{key}' is missing in {where}")
     try:
@@ -109,36 +113,36 @@ def _has_default(field: "dataclasses.Field[Any]") -> bool:
     return field.default is not missing or field.default_factory is not missing
 
 
-def _value(kind: Any, value: Any, *, key: str, where: str) -> Any:
+def _value(kind: Any, value: Any, *, key: str, where: str, least: int = 1) -> Any:
     """The value in the type of its field, or `CheckpointError`."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin in {Union, types.UnionType}:  # only `X | None` occurs
         other = next(part for part in inner if part is not type(None))
-        return None if value is None else _value(other, value, key=key, where=where)
+        return None if value is None else _value(other, value, key=key, where=where, least=least)
     if origin is tuple and isinstance(value, list):
         entries = cast(list[object], value)
         open_ended = inner[-1] is Ellipsis
         if open_ended or len(entries) == len(inner):
             kinds = [inner[0]] * len(entries) if open_ended else inner
             pairs = zip(kinds, entries, strict=True)
-            return tuple(_value(part, entry, key=key, where=where) for part, entry in pairs)
+            return tuple(_value(p, entry, key=key, where=where, least=least) for p, entry in pairs)
     if origin in {dict, Mapping} and isinstance(value, dict):
         entries = cast(dict[str, object], value)
         return {name: _value(inner[1], e, key=name, where=where) for name, e in entries.items()}
     if dataclasses.is_dataclass(kind) and isinstance(value, dict):
         return to_config(cast(Any, kind), cast(Object, value), where=f"{key} of {where}")
-    if kind is float and _is_plain(kind, value, key):
+    if kind is float and _is_plain(kind, value, key, least):
         return float(cast(float, value))
-    if kind is Any or (origin is Literal and value in inner) or _is_plain(kind, value, key):
+    if kind is Any or (origin is Literal and value in inner) or _is_plain(kind, value, key, least):
         return cast(Any, value)
     shown = _shown(cast(object, value))
-    raise CheckpointError(f"'{key}' should be {_wanted(kind, key)}, got {shown} in {where}")
+    raise CheckpointError(f"'{key}' should be {_wanted(kind, key, least)}, got {shown} in {where}")
 
 
-def _is_plain(kind: Any, value: Any, key: str) -> bool:
+def _is_plain(kind: Any, value: Any, key: str, least: int) -> bool:
     """Whether a value is a text, a truth value, or a number within sane bounds."""
     if kind is int:
-        return type(value) is int and 1 <= value <= _most(key)
+        return type(value) is int and least <= value <= _most(key)
     if kind is float:
         return type(value) in {int, float} and abs(value) <= 1e9
     if kind is str:
@@ -150,7 +154,7 @@ def _most(key: str) -> int:
     return _MAX_COUNT if key.startswith("num_") else _MAX_SIZE
 
 
-def _wanted(kind: Any, key: str) -> str:
+def _wanted(kind: Any, key: str, least: int) -> str:
     if get_origin(kind) is tuple:
         inner = get_args(kind)
         count = "" if inner[-1] is Ellipsis else f"{len(inner)} "
@@ -158,7 +162,7 @@ def _wanted(kind: Any, key: str) -> str:
     if get_origin(kind) is Literal:
         return f"one of {_names(map(str, get_args(kind)))}"
     plain = {
-        int: f"a whole number from 1 to {_most(key)}",
+        int: f"a whole number from {least} to {_most(key)}",
         float: "a number",
         bool: "true or false",
     }

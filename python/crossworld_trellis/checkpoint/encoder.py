@@ -28,11 +28,12 @@ def encoder_folder(
     beside: Source,
     offline: bool,
     download: Download | None,
+    published: str = config.DEFAULT_IMAGE_ENCODER,
 ) -> Path:
     """The folder with the encoder's `config.json` and weights, downloaded if need be.
 
     `asked` is a folder or a hub repository; without it, the one that `TRELLIS_IMAGE_ENCODER` names,
-    else `image_cond` in the folder `beside`, else the published one.
+    else `image_cond` in the folder `beside`, else the `published` one.
 
     Raises `CheckpointError` when it is not there, or holds pickled weights only.
     """
@@ -40,15 +41,15 @@ def encoder_folder(
     if asked is None and isinstance(beside, Folder) and (beside.root / ENCODER_FOLDER).is_dir():
         asked = beside.root / ENCODER_FOLDER
     if asked is None:
-        asked = config.DEFAULT_IMAGE_ENCODER
-    _refuse_pickle(Path(asked))
+        asked = published
+    _refuse_pickle(Path(asked), published)
     source = open_source(asked, offline=offline, download=download)
     try:
         if isinstance(source, Repository):
             source = source.pinned(CONFIG_FILE)
             source.file(WEIGHTS_FILES[0])
         elif not any((source.root / name).is_file() for name in WEIGHTS_FILES):
-            raise _no_weights(source.root)
+            raise _no_weights(source.root, published)
         return source.file(CONFIG_FILE).parent
     except CheckpointError as error:
         raise type(error)(
@@ -57,15 +58,15 @@ def encoder_folder(
         ) from error
 
 
-def _no_weights(folder: Path) -> CheckpointError:
+def _no_weights(folder: Path, published: str) -> CheckpointError:
     for path in folder.iterdir():
-        _refuse_pickle(path)
+        _refuse_pickle(path, published)
     return CheckpointError(f"the folder holds no {' or '.join(WEIGHTS_FILES)} ({folder})")
 
 
-def _refuse_pickle(path: Path) -> None:
+def _refuse_pickle(path: Path, published: str) -> None:
     if path.suffix in _PICKLED and path.is_file():
         raise CheckpointError(
             f"{path.name} is pickled and could run code, so it is not read: use the safetensors "
-            f"file of {config.DEFAULT_IMAGE_ENCODER}, which holds the same weights ({path})"
+            f"file of {published}, which holds the same weights ({path})"
         )

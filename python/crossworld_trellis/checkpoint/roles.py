@@ -1,15 +1,9 @@
-"""The roles of a checkpoint: which class of the original may fill each, and which of ours runs it.
-
-One table, apart from how the files are read. What each output needs is here too, so that only those
-models are fetched and read.
+"""The roles of a first-generation checkpoint, and which of them each output needs, so that only
+those models are fetched and read. Those of the second generation are in `trellis2_roles`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
-
-import torch
-from torch import nn
 
 from ..models.gaussian_decoder import GaussianDecoder, GaussianDecoderConfig
 from ..models.latent_flow import LatentFlow, LatentFlowConfig
@@ -17,9 +11,9 @@ from ..models.mesh_decoder import MeshDecoder, MeshDecoderConfig
 from ..models.radiance_field_decoder import RadianceFieldDecoder, RadianceFieldDecoderConfig
 from ..models.structure_decoder import StructureDecoder, StructureDecoderConfig
 from ..models.structure_flow import StructureFlow, StructureFlowConfig
-from .arguments import to_config
-from .description import ModelDescription
+from .description import PIPELINE_NAME
 from .error import CheckpointError
+from .family import Family, Role
 
 STRUCTURE_FLOW = "sparse_structure_flow_model"
 STRUCTURE_DECODER = "sparse_structure_decoder"
@@ -27,28 +21,6 @@ LATENT_FLOW = "slat_flow_model"
 GAUSSIAN_DECODER = "slat_decoder_gs"
 RADIANCE_FIELD_DECODER = "slat_decoder_rf"
 MESH_DECODER = "slat_decoder_mesh"
-
-OFFICIAL = "microsoft/TRELLIS-image-large"
-"""Repository of the released checkpoint."""
-
-
-@dataclass(frozen=True)
-class Role:
-    """One line of `ROLES`."""
-
-    original: str
-    """Class of the original; where `elastic`, its Elastic variant runs just the same."""
-    config: type[Any]
-    module: Callable[..., nn.Module]
-    released: str
-    """Where the released checkpoint keeps this model."""
-    elastic: bool = True
-    dense: bool = False
-
-    def classes(self) -> tuple[str, ...]:
-        """The names that a model's json may have in this role."""
-        return (self.original, f"Elastic{self.original}") if self.elastic else (self.original,)
-
 
 ROLES: Mapping[str, Role] = {
     STRUCTURE_FLOW: Role(
@@ -94,6 +66,11 @@ ROLES: Mapping[str, Role] = {
 }
 """Every role that this package runs, by its name in `pipeline.json`."""
 
+TRELLIS = Family(
+    pipeline=PIPELINE_NAME, generation=1, official="microsoft/TRELLIS-image-large", roles=ROLES
+)
+"""The first generation."""
+
 _COMMON = (STRUCTURE_FLOW, STRUCTURE_DECODER, LATENT_FLOW)
 
 OUTPUTS: Mapping[str, tuple[str, ...]] = {
@@ -116,31 +93,6 @@ def roles_for(outputs: Iterable[str]) -> tuple[str, ...]:
             raise ValueError(f"unknown output '{output:.40}': use one of {', '.join(OUTPUTS)}")
         needed |= set(OUTPUTS[output])
     return tuple(role for role in ROLES if role in needed)
-
-
-def model_config(role: str, model: ModelDescription, *, path: str, where: str) -> Any:
-    """The config of the model in a role.
-
-    `path` is how `pipeline.json` names the model, `where` the file of its json. Raises
-    `CheckpointError` when the model is of a class that cannot fill the role, or its arguments are
-    not ones that we run.
-    """
-    expected = ROLES[role]
-    if model.name not in expected.classes():
-        raise CheckpointError(_wrong_class(role, model, path))
-    return to_config(expected.config, model.arguments, where=f"{role} ({where})")
-
-
-def build(role: str, config: Any, *, dtype: torch.dtype) -> nn.Module:
-    """The module of a role without weights, on the meta device.
-
-    Raises `CheckpointError` when no such network can be.
-    """
-    try:
-        with torch.device("meta"):
-            return ROLES[role].module(config, dtype=dtype)
-    except (ValueError, ArithmeticError, RuntimeError) as error:
-        raise CheckpointError(f"the arguments of {role} make no network: {error}") from error
 
 
 def check_agreement(configs: Mapping[str, Any], *, latent_channels: int) -> None:
@@ -182,28 +134,3 @@ def _claims(config: Any) -> list[tuple[str, int]]:
 
 def _ends(flow: StructureFlowConfig | LatentFlowConfig) -> tuple[int, int]:
     return flow.in_channels, flow.out_channels
-
-
-def _wrong_class(role: str, model: ModelDescription, path: str) -> str:
-    expected = ROLES[role]
-    message = (
-        f"{role} is set to {path:.120}, which holds a {model.name:.60}{_nature(model)}; this role "
-        f'needs {" or ".join(expected.classes())}: restore "{expected.released}" in pipeline.json '
-        f'("{OFFICIAL}/{expected.released}" where that file is not beside it)'
-    )
-    if any(model.name in other.classes() for other in ROLES.values()):
-        message += (
-            '; the "Repository Not Found" message that this edit works around hides a different '
-            "error"
-        )
-    return message
-
-
-def _nature(model: ModelDescription) -> str:
-    """What the class is like, where it is one we know: ` (dense, 16^3)`."""
-    for role in ROLES.values():
-        if model.name in role.classes():
-            size = model.arguments.get("resolution")
-            grid = f", {size}^3" if isinstance(size, int) else ""
-            return f" ({'dense' if role.dense else 'sparse'}{grid})"
-    return ""

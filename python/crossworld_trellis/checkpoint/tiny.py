@@ -152,13 +152,13 @@ def write_tiny(folder: Path, *, seed: int = 0) -> None:
     _make_some_cells_active(modules[STRUCTURE_FLOW], modules[STRUCTURE_DECODER], generator)
     (folder / "ckpts").mkdir()
     for role, (stem, arguments) in _MODELS.items():
-        _write_json(
+        write_json(
             folder / "ckpts" / f"{stem}.json",
             {"name": ROLES[role].classes()[-1], "args": arguments},
         )
-        _write_tensors(folder / "ckpts" / f"{stem}.safetensors", _stored(modules[role]))
+        write_tensors(folder / "ckpts" / f"{stem}.safetensors", stored(modules[role]))
     _write_encoder(folder / ENCODER_FOLDER, generator)
-    _write_json(folder / PIPELINE_FILE, _pipeline())
+    write_json(folder / PIPELINE_FILE, _pipeline())
 
 
 def _module(role: str, generator: torch.Generator) -> nn.Module:
@@ -166,16 +166,16 @@ def _module(role: str, generator: torch.Generator) -> nn.Module:
     _, arguments = _MODELS[role]
     module = ROLES[role].module(to_config(ROLES[role].config, arguments, where=role))
     for name, parameter in module.named_parameters():
-        parameter.data = _random(name, tuple(parameter.shape), generator).half().float()
+        parameter.data = random_weights(name, tuple(parameter.shape), generator).half().float()
     return module.eval().requires_grad_(False)
 
 
-def _random(name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+def random_weights(name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     """Weights that keep the size of what flows through them; norms start near the identity."""
     noise = torch.randn(shape, generator=generator)
     if len(shape) > 1 and not name.endswith("gamma"):
         return noise / math.sqrt(math.prod(shape[1:]))
-    return 0.05 * noise + (0.0 if name.endswith("bias") else 1.0)
+    return 0.05 * noise + (0.0 if name.endswith(("bias", "modulation")) else 1.0)
 
 
 @torch.inference_mode()
@@ -195,7 +195,7 @@ def _make_some_cells_active(
     bias -= threshold
 
 
-def _stored(module: nn.Module) -> dict[str, Tensor]:
+def stored(module: nn.Module) -> dict[str, Tensor]:
     """The tensors as official files hold them: the torso in float16, the rest in float32."""
     half = type(module)(module.config, dtype=torch.float16).state_dict()
     return {name: t.to(half[name].dtype).contiguous() for name, t in module.state_dict().items()}
@@ -206,11 +206,13 @@ def _write_encoder(folder: Path, generator: torch.Generator) -> None:
         network = build_network(ImageEncoderConfig(**_ENCODER))
     shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     # torch.hub's names are the ones that no version of a library changes.
-    stored = layout(shapes, {"cls_token"})
+    entries = layout(shapes, {"cls_token"})
     folder.mkdir()
-    tensors = {name: _random(name, entry.shape, generator) for name, entry in stored.items()}
-    _write_tensors(folder / "hub_state.safetensors", tensors)
-    _write_json(folder / CONFIG_FILE, _ENCODER)
+    tensors = {
+        name: random_weights(name, entry.shape, generator) for name, entry in entries.items()
+    }
+    write_tensors(folder / "hub_state.safetensors", tensors)
+    write_json(folder / CONFIG_FILE, _ENCODER)
 
 
 def _pipeline() -> Object:
@@ -231,10 +233,12 @@ def _pipeline() -> Object:
     return {"name": PIPELINE_NAME, "args": args}
 
 
-def _write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any) -> None:
+    """A value as a JSON file."""
     path.write_text(json.dumps(value, indent=4) + "\n", encoding="utf-8")
 
 
-def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    """Tensors as a safetensors file."""
     # Not by the package's own function for files, which lets only the owner read them.
     path.write_bytes(safetensors.torch.save(tensors))

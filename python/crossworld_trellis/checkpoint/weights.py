@@ -37,39 +37,51 @@ class StoredTensor:
     shape: tuple[int, ...]
 
 
-def read_header(path: Path) -> dict[str, StoredTensor]:
-    """The tensors of a file that is whole, by name; reads none of them.
+def read_header(path: Path, *, ignored: frozenset[str] = frozenset()) -> dict[str, StoredTensor]:
+    """The tensors of a file that is whole, by name, without the `ignored`; reads none of them.
 
     Raises `CheckpointError` when the file cannot be read, is cut or is no safetensors file.
     """
     with _opened(path) as file:
-        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+        names = [name for name in file.keys() if name not in ignored]  # noqa: SIM118
+        slices = {name: file.get_slice(name) for name in names}
         return {
             name: StoredTensor(part.get_dtype(), tuple(part.get_shape()))
             for name, part in slices.items()
         }
 
 
-def check_weights(module: nn.Module, path: Path, *, what: str) -> dict[str, StoredTensor]:
+def check_weights(
+    module: nn.Module, path: Path, *, what: str, ignored: frozenset[str] = frozenset()
+) -> dict[str, StoredTensor]:
     """The tensors of a file that is whole and fits a module, as `read_header` gives them.
 
-    Raises `CheckpointError` when it is or does not; `what` names the module in messages.
+    Those with an `ignored` name are left out. Raises `CheckpointError` when the file is not whole
+    or does not fit; `what` names the module in messages.
     """
-    stored = read_header(path)
+    stored = read_header(path, ignored=ignored)
     _compare(module.state_dict(), stored, what=what, path=path)
     return stored
 
 
-def load_weights(module: Module, path: Path, *, device: torch.device, what: str) -> Module:
+def load_weights(
+    module: Module,
+    path: Path,
+    *,
+    device: torch.device,
+    what: str,
+    ignored: frozenset[str] = frozenset(),
+) -> Module:
     """Gives a module that was built on the meta device its weights from a file.
 
     Every parameter and buffer keeps its dtype and comes to lie on `device`; the module is then
-    ready to run, in evaluation mode and without gradients. `what` names it in messages.
+    ready to run, in evaluation mode and without gradients. `what` names it in messages; tensors
+    with an `ignored` name may be in the file.
 
     Raises `CheckpointError` when the file is not whole or does not fit the module tensor by
     tensor, `DeviceMemoryError` when the device has too little memory.
     """
-    check_weights(module, path, what=what)
+    check_weights(module, path, what=what, ignored=ignored)
     expected = module.state_dict()
     state: dict[str, torch.Tensor] = {}
     with memory_errors(device, f"loading {what}"), _opened(path) as file:

@@ -15,11 +15,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Downloads what is missing; a download that was cut short goes on where it stopped."""
     from ..checkpoint import OUTPUTS, Checkpoint
+    from ..checkpoint.trellis2 import open_checkpoint
+    from ..checkpoint.trellis2_roles import OUTPUTS_2
 
     source = options.model or config.model_source()
     print(f"model: {source}", flush=True)
-    checkpoint = Checkpoint.open(source, revision=options.revision)
-    checkpoint.fetch(OUTPUTS)
+    checkpoint = open_checkpoint(source, revision=options.revision)
+    if isinstance(checkpoint, Checkpoint):
+        checkpoint.fetch(OUTPUTS)
+    else:
+        checkpoint.fetch(checkpoint.description.default_type, OUTPUTS_2)
     encoder = checkpoint.encoder_folder(options.image_encoder)
     print(f"everything is on this machine: {checkpoint.identity}, image encoder {encoder}")
     return 0

@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import native
 from ..errors import TrellisError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from ..pipeline import Sample
+    from ..trellis2 import Sample2
 
 OUTPUTS: Mapping[str, str] = {
     ".voxels": "voxels",
@@ -30,7 +31,7 @@ OUTPUTS: Mapping[str, str] = {
     ".csm": "voxels",
     ".bcf": "voxels",
 }
-"""What a file holds, by its ending."""
+"""What a file holds, by its ending; the second generation of the model makes voxels only."""
 
 CONVERTED: Mapping[str, native.Format] = {".vox": "vox", ".csm": "csm", ".bcf": "bcf"}
 """Formats that `native` makes of voxels, by their ending."""
@@ -63,11 +64,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--low-vram", action="store_true", help="keep one network on the device at a time"
     )
+    model.add_argument(
+        "--pipeline-type",
+        metavar="TYPE",
+        help="of TRELLIS.2: 512, 1024, 1024_cascade or 1536_cascade (else what the model says)",
+    )
     run = parser.add_argument_group("generation")
     run.add_argument("--seed", type=int, default=0, help="fixes every random choice")
-    run.add_argument("--steps", type=int, help="of both stages (else what the model recommends)")
-    run.add_argument("--cfg", type=float, help="strength of guidance in both stages")
-    run.add_argument("--resolution", type=int, help="of voxels: 32, 64, 128 or 256")
+    run.add_argument("--steps", type=int, help="of every stage (else what the model recommends)")
+    run.add_argument("--cfg", type=float, help="strength of guidance, as the model counts it")
+    run.add_argument(
+        "--resolution", type=int, help="of voxels: 32, 64, 128 or 256; TRELLIS.2 to 1024"
+    )
     run.add_argument(
         "--mode",
         choices=("stochastic", "multidiffusion"),
@@ -92,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
             raise TrellisError(f"a folder has the name of the file to write ({path})")
         if path.suffix.lower() in CONVERTED:
             _check_native(path)
-    pictures = [_prepared(picture, options.preprocess) for picture in options.pictures]
+    pictures = [_judged(picture, options.preprocess) for picture in options.pictures]
     line = ProgressLine(sys.stderr)
     try:
         sample = _generate(pictures, options, line)
@@ -118,25 +126,34 @@ def _check_native(path: Path) -> None:
         raise TrellisError(f"{path.suffix} files cannot be written: {error} ({path})") from error
 
 
-def _prepared(picture: str, preprocess: bool) -> "Image.Image":
-    """The square that the model sees; pictures are judged before the model is loaded."""
+def _judged(picture: str, preprocess: bool) -> "Image.Image":
+    """The picture, with its object cut out; told here, before the model is loaded, if there is
+    none."""
     from .. import image
 
     if not preprocess:
-        return image.squeeze(picture)
-    return image.preprocess(picture, cut_out=image.rembg_cut_out())
+        return image.open_picture(picture)
+    cut = image.cut_from_background(picture, cut_out=image.rembg_cut_out())
+    image.preprocess(cut, cut_out=_keep)
+    return cut
+
+
+def _keep(picture: "Image.Image") -> "Image.Image":
+    """In place of a background removal, for a picture in which one found no background."""
+    return picture.convert("RGBA")
 
 
 def _generate(
     pictures: "list[Image.Image]", options: argparse.Namespace, line: ProgressLine
-) -> "Sample":
+) -> "Sample | Sample2":
     # torch takes seconds to import, and mistakes above should show at once.
+    from ..opening import open_pipeline
     from ..pipeline import Trellis
     from ..sampler import SamplerSettings
 
     SamplerSettings().override(steps=options.steps, cfg_strength=options.cfg)
     outputs = list(dict.fromkeys(OUTPUTS[path.suffix.lower()] for path in options.outputs))
-    trellis = Trellis.load(
+    pipeline = open_pipeline(
         options.model,
         device=options.device,
         dtype=options.dtype,
@@ -145,32 +162,39 @@ def _generate(
         image_encoder=options.image_encoder,
         revision=options.revision,
         offline=options.offline,
+        pipeline_type=options.pipeline_type,
         on_progress=line,
     )
-    (sample,) = trellis.generate(
-        pictures,
-        seed=options.seed,
-        steps=options.steps,
-        cfg=options.cfg,
-        resolution=options.resolution,
-        mode=options.mode,
-        preprocessed=True,
-        on_progress=line,
-    )
+    common: dict[str, Any] = {
+        "seed": options.seed,
+        "steps": options.steps,
+        "cfg": options.cfg,
+        "resolution": options.resolution,
+        "preprocessed": not options.preprocess,
+        "cut_out": _keep,
+        "on_progress": line,
+    }
+    if isinstance(pipeline, Trellis):
+        return pipeline.generate(pictures, mode=options.mode, **common)[0]
+    sample = pipeline.generate(pictures, **common)[0]
+    if sample.reduced is not None:
+        print(f"note: {sample.reduced}")
     return sample
 
 
-def _write(path: Path, sample: "Sample") -> str:
+def _write(path: Path, sample: "Sample | Sample2") -> str:
     """Writes what the ending asks for and tells what it is."""
     from ..export.glb import write_glb
     from ..export.npy import write_radiance_field
     from ..export.ply import write_ply
+    from ..pipeline import Sample
 
     output = OUTPUTS[path.suffix.lower()]
     if output == "voxels" and sample.voxels is not None:
         data, format = sample.voxels.to_bytes(), CONVERTED.get(path.suffix.lower())
         write_atomically(path, data if format is None else native.convert(data, format))
         return f"{len(sample.voxels)} voxels of a grid of {sample.voxels.resolution}^3"
+    assert isinstance(sample, Sample)
     if output == "gaussians" and sample.gaussians is not None:
         write_ply(path, sample.gaussians)
         return f"{len(sample.gaussians)} Gaussians"

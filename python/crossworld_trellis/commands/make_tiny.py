@@ -16,6 +16,12 @@ _OURS = {"pipeline.json", "ckpts", "image_cond"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's options."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder to make")
+    parser.add_argument(
+        "--family",
+        choices=("trellis", "trellis2"),
+        default="trellis",
+        help="generation of the model (default: the first)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the random weights")
     parser.add_argument(
         "--force", action="store_true", help="replace a checkpoint that is there already"
@@ -25,12 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Writes the checkpoint, whole or not at all."""
     # Only after the parser had its say: torch takes seconds.
-    from ..checkpoint.tiny import write_tiny
+    from ..checkpoint import tiny, tiny_trellis2
 
+    write = tiny_trellis2.write_tiny if options.family == "trellis2" else tiny.write_tiny
     folder: Path = options.folder
     _check_place(folder, force=options.force)
     with _replacing(folder) as unfinished:
-        write_tiny(unfinished, seed=options.seed)
+        write(unfinished, seed=options.seed)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(f"wrote a tiny checkpoint of {size / 1e6:.1f} MB to {folder}")
     print(f"try it: python -m crossworld_trellis generate PICTURE -o OUT.voxels --model {folder}")

@@ -128,12 +128,13 @@ def _check_networks(report: Report, device: str) -> None:
 
 
 def _check_models(report: Report, options: argparse.Namespace) -> None:
-    from ..checkpoint import ROLES, Checkpoint, CheckpointError, NotDownloadedError
+    from ..checkpoint import CheckpointError, NotDownloadedError
+    from ..checkpoint.trellis2 import open_checkpoint
 
     source = options.model or config.model_source()
     report.tell("Model", source)
     try:
-        checkpoint = Checkpoint.open(source, revision=options.revision, offline=True)
+        checkpoint = open_checkpoint(source, revision=options.revision, offline=True)
     except NotDownloadedError:
         report.tell("Models", "none downloaded; the first generation does that (about 4 GB)")
         return
@@ -142,7 +143,7 @@ def _check_models(report: Report, options: argparse.Namespace) -> None:
         return
     report.tell("Identity", checkpoint.identity)
     found: list[str] = []
-    for role in ROLES:
+    for role in checkpoint.family.roles:
         try:
             tensors = checkpoint.check(role)
             size = checkpoint.file(role, ".safetensors").stat().st_size

@@ -11,7 +11,8 @@ from .opening import (
     Source,
     open_picture,
 )
-from .preprocessing import SIDE, preprocess, squeeze, stack
+from .preprocessing import SIDE, cut_from_background, preprocess, squeeze, stack
+from .tight_crop import crop_tightly, resized
 
 __all__ = [
     "MAX_PIXELS",
@@ -20,9 +21,12 @@ __all__ = [
     "CutOut",
     "PictureError",
     "Source",
+    "crop_tightly",
+    "cut_from_background",
     "open_picture",
     "preprocess",
     "rembg_cut_out",
+    "resized",
     "squeeze",
     "stack",
 ]

@@ -17,8 +17,11 @@ from .opening import PictureError, Source, open_picture
 SIDE = 518
 """Pixels of a side of the result: 37 patches of 14."""
 
+# Of the square around the object to the object.
+_MARGIN = 1.2
+
 # Longest side of a picture whose background is removed.
-_MATTING_SIDE = 1024
+_LONGEST_SIDE = 1024
 
 # Alpha above which a pixel belongs to the object: 0.8 * 255.
 _OPAQUE = 204
@@ -30,15 +33,22 @@ def preprocess(picture: Source, *, cut_out: CutOut | None = None) -> Image.Image
     A picture with some transparency shows its object by it. From any other `cut_out` removes the
     background. Raises `PictureError`.
     """
-    picture = open_picture(picture)
-    if not _shows_its_object(picture):
-        picture = _without_background(picture, cut_out)
-    crop = _square_around(picture, *_object_square(picture))
+    picture = cut_from_background(picture, cut_out=cut_out)
+    crop = square_around(picture, *object_square(picture, margin=_MARGIN))
     # Pillow resizes RGBA with the colours multiplied by alpha, so hidden colours do not bleed in.
     crop = crop.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     pixels = np.asarray(crop).astype(np.float32) / 255  # [518,518,4]
     colors = pixels[:, :, :3] * pixels[:, :, 3:]
     return Image.fromarray((colors * 255).astype(np.uint8))  # truncates
+
+
+def cut_from_background(picture: Source, *, cut_out: CutOut | None = None) -> Image.Image:
+    """A picture as `RGBA`: with its own transparency, or that which `cut_out` gives it.
+
+    Raises `PictureError`.
+    """
+    picture = open_picture(picture)
+    return picture if shows_its_object(picture) else without_background(picture, cut_out)
 
 
 def squeeze(picture: Source) -> Image.Image:
@@ -55,11 +65,12 @@ def stack(pictures: Sequence[Image.Image]) -> NDArray[np.uint8]:
     return np.stack([np.asarray(picture, np.uint8) for picture in pictures])
 
 
-def _shows_its_object(picture: Image.Image) -> bool:
-    return picture.mode == "RGBA" and _alpha(picture).min() < 255
+def shows_its_object(picture: Image.Image) -> bool:
+    """Whether a picture has some transparency."""
+    return picture.mode == "RGBA" and alpha(picture).min() < 255
 
 
-def _without_background(picture: Image.Image, cut_out: CutOut | None) -> Image.Image:
+def without_background(picture: Image.Image, cut_out: CutOut | None) -> Image.Image:
     """The picture with alpha, made by somebody else."""
     if cut_out is None:
         raise PictureError(
@@ -67,17 +78,7 @@ def _without_background(picture: Image.Image, cut_out: CutOut | None) -> Image.I
             "give a picture with a transparent background, or a cut_out such as rembg_cut_out() "
             "(pip install 'crossworld-trellis[rembg]')"
         )
-    picture = picture.convert("RGB")
-    width, height = picture.size
-    scale = min(1, _MATTING_SIDE / max(width, height))
-    if scale < 1:
-        size = int(width * scale), int(height * scale)
-        if min(size) < 1:
-            raise PictureError(
-                f"the picture has {width}x{height} pixels: too thin to hold an object, crop it"
-            )
-        picture = picture.resize(size, Image.Resampling.LANCZOS)
-    result = cut_out(picture)
+    result = cut_out(shrink(picture.convert("RGB")))
     if result.mode != "RGBA":
         raise PictureError(
             f"the background removal returned a picture of mode {result.mode}, but it must be RGBA"
@@ -85,9 +86,23 @@ def _without_background(picture: Image.Image, cut_out: CutOut | None) -> Image.I
     return result
 
 
-def _object_square(picture: Image.Image) -> tuple[float, float, int]:
-    """Centre and half side of the square to crop, in pixels."""
-    opaque = _alpha(picture) > _OPAQUE
+def shrink(picture: Image.Image) -> Image.Image:
+    """The picture with at most 1024 pixels a side. Raises `PictureError` where none are left."""
+    width, height = picture.size
+    scale = min(1, _LONGEST_SIDE / max(width, height))
+    if scale == 1:
+        return picture
+    size = int(width * scale), int(height * scale)
+    if min(size) < 1:
+        raise PictureError(
+            f"the picture has {width}x{height} pixels: too thin to hold an object, crop it"
+        )
+    return picture.resize(size, Image.Resampling.LANCZOS)
+
+
+def object_square(picture: Image.Image, *, margin: float) -> tuple[float, float, int]:
+    """Centre and half side of the square to crop, `margin` times as large as the object."""
+    opaque = alpha(picture) > _OPAQUE
     columns, rows = np.flatnonzero(opaque.any(axis=0)), np.flatnonzero(opaque.any(axis=1))
     if not len(columns):
         raise PictureError(
@@ -95,7 +110,7 @@ def _object_square(picture: Image.Image) -> tuple[float, float, int]:
             "whose object is opaque"
         )
     left, right, top, bottom = (int(edge) for edge in (*columns[[0, -1]], *rows[[0, -1]]))
-    half = int(1.2 * max(right - left, bottom - top)) // 2
+    half = int(margin * max(right - left, bottom - top)) // 2
     if half == 0:
         raise PictureError(
             f"the object covers {right - left + 1}x{bottom - top + 1} pixels only, but needs at "
@@ -104,7 +119,7 @@ def _object_square(picture: Image.Image) -> tuple[float, float, int]:
     return (left + right) / 2, (top + bottom) / 2, half
 
 
-def _square_around(picture: Image.Image, x: float, y: float, half: int) -> Image.Image:
+def square_around(picture: Image.Image, x: float, y: float, half: int) -> Image.Image:
     """The square of 2 * half pixels around a point, transparent outside the picture."""
     # Halves go to the even number, here and at the far corner, so that both move alike.
     left, top = round(x - half), round(y - half)
@@ -113,5 +128,6 @@ def _square_around(picture: Image.Image, x: float, y: float, half: int) -> Image
     return square
 
 
-def _alpha(picture: Image.Image) -> NDArray[np.uint8]:
+def alpha(picture: Image.Image) -> NDArray[np.uint8]:
+    """[H,W] of a picture that has it."""
     return np.asarray(picture.getchannel("A"))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, linear
 
-from .image_encoder_weights import EncoderError, load_weights
+from .image_encoder_weights import EncoderError, layout, load_weights
 
 __all__ = ["EncoderError", "ImageEncoder", "ImageEncoderConfig", "build_network", "normalise"]
 
@@ -142,7 +142,7 @@ class ImageEncoder(nn.Module):
             )
         with torch.device("meta"):
             network = build_network(config)
-        load_weights(network, path, device=device)
+        load_weights(network, path, device=device, layout=layout)
         return cls(network, config).requires_grad_(False)
 
     @property

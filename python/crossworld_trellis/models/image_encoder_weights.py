@@ -6,7 +6,7 @@ network has one of the latter two, the file any. Reading is strict, and tensors 
 from the file.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -57,7 +57,29 @@ class Stored:
     """The tensors of the network that its rows make, in equal shares."""
 
 
-def load_weights(network: nn.Module, path: Path, *, device: torch.device | str) -> None:
+def layout(shapes: Mapping[str, tuple[int, ...]], found: Iterable[str]) -> dict[str, Stored]:
+    """What a file should hold for a network of these tensors, spelled as the names found there."""
+    found = set(found)
+    parts: dict[str, list[str]] = {}
+    # Rows of `qkv` come in this order, whatever that of the network.
+    for name in sorted(shapes, key=_share):
+        parts.setdefault(_spelled_as(found, _current(name)), []).append(name)
+    return {
+        name: Stored(
+            shape=(len(own) * shapes[own[0]][0], *shapes[own[0]][1:]),
+            parts=tuple(own),
+        )
+        for name, own in parts.items()
+    }
+
+
+Layout = Callable[[Mapping[str, tuple[int, ...]], Iterable[str]], dict[str, Stored]]
+"""What a file should hold for a network of these shapes, spelled as the names found there."""
+
+
+def load_weights(
+    network: nn.Module, path: Path, *, device: torch.device | str, layout: Layout
+) -> None:
     """Gives a network on the meta device the weights of a safetensors file, as float32.
 
     Raises `EncoderError` when the file cannot be read or has other tensors.
@@ -80,22 +102,6 @@ def load_weights(network: nn.Module, path: Path, *, device: torch.device | str) 
             f"the image encoder's weights cannot be read: {reason}: download them again ({path})"
         ) from error
     network.load_state_dict(weights, strict=True, assign=True)
-
-
-def layout(shapes: Mapping[str, tuple[int, ...]], found: Iterable[str]) -> dict[str, Stored]:
-    """What a file should hold for a network of these tensors, spelled as the names found there."""
-    found = set(found)
-    parts: dict[str, list[str]] = {}
-    # Rows of `qkv` come in this order, whatever that of the network.
-    for name in sorted(shapes, key=_share):
-        parts.setdefault(_spelled_as(found, _current(name)), []).append(name)
-    return {
-        name: Stored(
-            shape=(len(own) * shapes[own[0]][0], *shapes[own[0]][1:]),
-            parts=tuple(own),
-        )
-        for name, own in parts.items()
-    }
 
 
 def _spelled_as(found: set[str], name: str) -> str:

@@ -43,6 +43,14 @@ def group_rows(keys: Tensor) -> Groups:
     )
 
 
+def first_of_each(cells: Tensor) -> Tensor:
+    """[M] int64: the first row of each distinct cell of [N,4] int (item, x, y, z), in their
+    lexicographic order."""
+    item, x, y, z = cells.long().unbind(1)
+    groups = group_rows(((item * 65536 + x) * 65536 + y) * 65536 + z)
+    return groups.order[groups.first]
+
+
 def host_numbers(tensor: Tensor) -> list[int]:
     """The entries of an integer tensor [N]; waits for the device."""
     return cast(Any, tensor).tolist()

@@ -1,0 +1,119 @@
+"""`OVoxels`: what TRELLIS.2 makes, the finest voxels with a surface and a material in each, and the
+`SparseVoxels` that a world wants of them, at any resolution up to theirs.
+
+The voxels are a shell: those that the surface passes through, one or two thick; inside there are
+none. Frame: the object lies in the unit cube around 0, z up; only `SparseVoxels` are y up.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .models.octree_decoder import LEVELS, MATERIAL_CHANNELS, Octree, Surface
+from .voxelize import VoxelizeError, check_finite, host_array, occupancy_preview, y_up
+from .voxels import SparseVoxels
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OVoxels:
+    """The finest voxels of one object; one row a voxel, in no particular order."""
+
+    resolution: int
+    """Cells per axis; voxel i covers i/R - 1/2 to (i+1)/R - 1/2 of an axis."""
+    coords: Tensor
+    """[N,3] int32 (x, y, z)."""
+    surface: Surface
+    """The flexible dual grid that passes through them."""
+    materials: Tensor
+    """[N,6] float32: red, green, blue as displayed (sRGB-like), metallic, roughness, alpha;
+    nominally 0 to 1, not cut off."""
+
+    def __len__(self) -> int:
+        """Number of voxels."""
+        return len(self.coords)
+
+
+def voxels_from_materials(
+    coords: Tensor, materials: Tensor, *, grid: int, resolution: int
+) -> SparseVoxels:
+    """Voxels [N,3] of a grid with materials as in `OVoxels`, at its resolution or any below it.
+
+    Coarser cells are solid where any voxel is, and have the plain mean of its materials, each cut
+    off to 0 to 1 first. Raises `VoxelizeError` for NaN and infinity, and a finer resolution.
+    """
+    check_finite("materials of the voxels", materials)
+    cells, values = pooled(coords, materials, grid=grid, resolution=resolution)
+    bytes_ = np.rint(values * 255).astype(np.uint8)
+    return SparseVoxels(
+        resolution,
+        y_up(cells, resolution),
+        rgba=np.concatenate([bytes_[:, :3], bytes_[:, 5:]], axis=1),
+        metallic_roughness=np.ascontiguousarray(bytes_[:, 3:5]),
+    )
+
+
+def pooled(
+    coords: Tensor, materials: Tensor, *, grid: int, resolution: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The cells [M,3] that voxels [N,3] of a grid lie in, and their mean materials [M,6].
+
+    Raises `VoxelizeError` for a resolution above the grid's.
+    """
+    cells = _coarser(coords, grid=grid, resolution=resolution)
+    values = host_array(materials).astype(np.float64).clip(0, 1)
+    assert values.shape == (len(cells), MATERIAL_CHANNELS)
+    order, first = _groups(cells, resolution)
+    if not len(cells):
+        return cells, values
+    counts = np.diff(first, append=len(cells))
+    return cells[order[first]], np.add.reduceat(values[order], first) / counts[:, None]
+
+
+def level_for(resolution: int, *, finest: int) -> int:
+    """The coarsest level of an octree that is at least as fine as a resolution."""
+    level = 0
+    while level < LEVELS and finest >> (LEVELS - level) < resolution:
+        level += 1
+    return level
+
+
+def occupancy(octree: Octree, *, finest: int, resolution: int) -> SparseVoxels:
+    """The solid cells of an octree with one item, in one neutral colour.
+
+    From the coarsest level that is fine enough, as the decoder has it: a cell may be solid of which
+    finer levels leave nothing. Raises `VoxelizeError` when no level is fine enough.
+    """
+    level = level_for(resolution, finest=finest)
+    grid = finest >> (LEVELS - level)
+    if level >= len(octree.levels):
+        raise VoxelizeError(f"the octree ends before {grid}^3 cells: grow {level} levels of it")
+    cells = _coarser(octree.levels[level].positions, grid=grid, resolution=resolution)
+    order, first = _groups(cells, resolution)
+    return occupancy_preview(torch.tensor(cells[order[first]]), resolution=resolution)
+
+
+def _coarser(coords: Tensor, *, grid: int, resolution: int) -> NDArray[np.int64]:
+    """[N,3]→[N,3]: the cell that holds each voxel's centre."""
+    if not 1 <= resolution <= grid:
+        raise VoxelizeError(
+            f"a grid of {grid}^3 voxels cannot become one of {resolution}^3: use {grid} or less"
+        )
+    voxels: NDArray[Any] = host_array(coords).astype(np.int64)
+    # In integers, so that a resolution that does not divide the grid's is exact too.
+    return (2 * voxels + 1) * resolution // (2 * grid)
+
+
+def _groups(
+    cells: NDArray[np.int64], resolution: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """An order of cells [N,3] in which equal ones are neighbours, and where each cell begins."""
+    keys = (cells[:, 0] * resolution + cells[:, 1]) * resolution + cells[:, 2]
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    begins = np.ones(len(keys), bool)
+    begins[1:] = ordered[1:] != ordered[:-1]
+    return order, np.flatnonzero(begins)

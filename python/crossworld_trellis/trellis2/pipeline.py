@@ -1,0 +1,275 @@
+"""From a picture to voxels with materials: `Trellis2`, with the interface of `pipeline.Trellis`."""
+
+import os
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+
+import torch
+
+from .. import config
+from ..cascade import DEFAULT_MAX_TOKENS
+from ..checkpoint.roles import STRUCTURE_DECODER
+from ..checkpoint.trellis2 import Trellis2Checkpoint
+from ..checkpoint.trellis2_roles import DECODERS, roles_for
+from ..device import choose_device, choose_dtype, memory_errors
+from ..guidance import GuidanceSettings
+from ..image import CutOut, Source
+from ..kernels.choice import plain
+from ..request import MAX_SAMPLES, Request, whole
+from ..sampler import SettingsError, Step
+from ..sparse.grid import VoxelGrid
+from ..sparse.grouping import host_numbers
+from ..voxelize import occupancy_preview
+from ..watch import PREVIEW_EVERY, Preview, Progress, Stage, Watch
+from .plan import Noise2, Plan2, Sample2, checked_outputs, checked_resolution, checked_type
+from .stages import Shelf2, decode, find_shape, find_structure, find_texture, look, solid_cells
+
+
+class Trellis2:
+    """A checkpoint made ready to generate: made by `load`. One thread at a time may use it."""
+
+    def __init__(
+        self, shelf: Shelf2, outputs: Sequence[str], pipeline_type: str, *, fast: bool = True
+    ) -> None:
+        """`fast` as in `load`."""
+        self._shelf = shelf
+        self._fast = fast
+        self.outputs = tuple(outputs)
+        self.pipeline_type = pipeline_type
+
+    @classmethod
+    def load(
+        cls,
+        source: str | os.PathLike[str] | None = None,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        outputs: Sequence[str] = ("voxels",),
+        low_vram: bool = False,
+        image_encoder: str | os.PathLike[str] | None = None,
+        revision: str | None = None,
+        offline: bool = False,
+        fast: bool | None = None,
+        pipeline_type: str | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> "Trellis2":
+        """Loads what some outputs ("voxels", "occupancy", "o_voxels") of a pipeline type need.
+
+        As `Trellis.load`. `pipeline_type` ("512", "1024", "1024_cascade", "1536_cascade") is by
+        default the checkpoint's. `dtype` is that of the flows, "auto" bfloat16 on a GPU; decoders
+        compute in float16 wherever the flows do not in float32. `fast` lets a GPU take the kernels
+        of `kernels` where it can.
+
+        Raises `CheckpointError`, `SettingsError` or `DeviceMemoryError`.
+        """
+        checkpoint = Trellis2Checkpoint.open(source, revision=revision, offline=offline)
+        return cls.of_checkpoint(
+            checkpoint,
+            device=device,
+            dtype=dtype,
+            outputs=outputs,
+            low_vram=low_vram,
+            image_encoder=image_encoder,
+            fast=fast,
+            pipeline_type=pipeline_type,
+            on_progress=on_progress,
+        )
+
+    @classmethod
+    def of_checkpoint(
+        cls,
+        checkpoint: Trellis2Checkpoint,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        outputs: Sequence[str] = ("voxels",),
+        low_vram: bool = False,
+        image_encoder: str | os.PathLike[str] | None = None,
+        fast: bool | None = None,
+        pipeline_type: str | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> "Trellis2":
+        """As `load`, of a checkpoint that is open already."""
+        kind = checked_type(pipeline_type or checkpoint.description.default_type)
+        roles = roles_for(kind, checked_outputs(outputs, kind))
+        where = choose_device(device)
+        torso = choose_dtype(dtype, where, trained=torch.bfloat16)
+        decoders = torch.float32 if torso == torch.float32 else torch.float16
+        watch = Watch(on_progress=on_progress)
+        watch.tell("loading", 0, len(roles) + 1)
+        checkpoint.fetch(kind, outputs)
+        checkpoint.encoder_folder(image_encoder)
+        shelf = Shelf2(
+            checkpoint,
+            device=where,
+            dtype=torso,
+            keep=not low_vram,
+            load_encoder=lambda: checkpoint.load_image_encoder(device=where, folder=image_encoder),
+            dtypes=dict.fromkeys(DECODERS, decoders),
+        )
+        if not low_vram:
+            shelf.encoder()
+            for index, role in enumerate(roles):
+                watch.tell("loading", index + 1, len(roles) + 1)
+                shelf.model(role)
+        watch.tell("loading", len(roles) + 1, len(roles) + 1)
+        fast = config.fast() if fast is None else fast
+        return cls(shelf, outputs, kind.name, fast=fast)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks run."""
+        return self._shelf.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the blocks of the flows compute in."""
+        return self._shelf.dtype
+
+    @property
+    def checkpoint(self) -> Trellis2Checkpoint:
+        """Where the networks come from, and the samplers' settings that it recommends."""
+        return self._shelf.checkpoint
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        images: Source | Sequence[Source],
+        *,
+        seed: int = 0,
+        samples: int = 1,
+        formats: Sequence[str] | None = None,
+        resolution: int | None = None,
+        pipeline_type: str | None = None,
+        steps: int | None = None,
+        cfg: float | None = None,
+        structure: GuidanceSettings | None = None,
+        shape: GuidanceSettings | None = None,
+        texture: GuidanceSettings | None = None,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        noise: Noise2 | None = None,
+        preprocessed: bool = False,
+        cut_out: CutOut | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        on_preview: Callable[[Preview], None] | None = None,
+        preview_every: int = PREVIEW_EVERY,
+        should_cancel: Callable[[], bool] | None = None,
+    ) -> list[Sample2]:
+        """Makes `samples` objects of one picture; several pictures of an object are not known here.
+
+        `formats` are outputs as in `load`, by default those given there. `resolution` is that of
+        "voxels" and "occupancy": 32 to 1024 in powers of two, as far as the type reaches, by
+        default 256. Voxels are pooled from the finest; for the occupancy the decoder stops as soon
+        as it is fine enough, and no material is found. `steps` holds for all passes, `cfg`, a
+        `guidance_strength`, for structure and shape; `structure`, `shape` and `texture` replace a
+        pass's settings as a whole, by default the checkpoint's. A cascade to more than 1024 ends
+        lower where it would have `max_tokens` latent voxels or more; `Sample2.reduced` says so.
+        A `preprocessed` picture is only resized. `on_preview` gets the cells that seem to become
+        solid every `preview_every` steps, where the network for that is loaded, and the solid cells
+        of each sample once they are known.
+
+        Raises `PictureError`, `SettingsError`, `EmptyResultError`, `DeviceMemoryError`,
+        `VoxelizeError`, `CheckpointError` where a network is loaded late, and `Cancelled`.
+        """
+        watch = Watch(
+            on_progress=on_progress,
+            on_preview=on_preview,
+            preview_every=preview_every,
+            should_cancel=should_cancel,
+        )
+        request = Request(images=images, seed=seed, watch=watch)
+        own = self.checkpoint.description
+        kind = checked_type(pipeline_type or self.pipeline_type)
+        plan = Plan2(
+            kind=kind,
+            samples=whole("samples", samples, 1, MAX_SAMPLES),
+            outputs=checked_outputs(self.outputs if formats is None else formats, kind),
+            resolution=checked_resolution(resolution, kind),
+            structure=(structure or own.structure_sampler).override(
+                steps=steps, guidance_strength=cfg
+            ),
+            shape=(shape or own.shape_sampler).override(steps=steps, guidance_strength=cfg),
+            texture=(texture or own.texture_sampler).override(steps=steps),
+            max_tokens=whole("max_tokens", max_tokens, 1, 1 << 30),
+            noise=_checked_noise(noise, len(kind.passes)),
+            preprocessed=preprocessed,
+        )
+        with plain(not self._fast):
+            return self._run(plan, request, cut_out)
+
+    def _run(self, plan: Plan2, request: Request, cut_out: CutOut | None) -> list[Sample2]:
+        """The samples of a request."""
+        shelf, watch = self._shelf, request.watch
+        random = torch.Generator().manual_seed(request.seed)
+        [picture, *others] = request.pictures()
+        if others:
+            raise SettingsError(
+                f"TRELLIS.2 looks at one picture of an object, got {1 + len(others)}: give the best"
+            )
+        with self._stage(watch, "picture", 1, "looking at the picture"):
+            conditions = look(
+                shelf, plan.kind, picture, preprocessed=plan.preprocessed, cut_out=cut_out
+            )
+
+        def on_structure_step(step: Step) -> None:
+            watch.tell("structure", step.done, step.steps)
+            self._guess(plan, watch, step)
+
+        with self._stage(watch, "structure", plan.structure.steps, "finding the solid cells"):
+            grid = find_structure(shelf, plan, conditions, random, on_step=on_structure_step)
+        _show(watch, grid, plan.kind.structure_grid)
+
+        steps, done = plan.appearance_steps, 0
+
+        def on_step(_: Step) -> None:
+            nonlocal done
+            done += 1
+            watch.tell("appearance", done, steps)
+
+        with self._stage(watch, "appearance", steps, "finding shape and material"):
+            shape = find_shape(shelf, plan, conditions, grid, random, on_step=on_step)
+            texture = None
+            if plan.colored:
+                texture = find_texture(shelf, plan, conditions, shape, random, on_step=on_step)
+        with self._stage(watch, "decoding", 1, "decoding"):
+            made = decode(shelf, plan, shape, texture)
+        watch.tell("decoding", 1, 1)
+        return made
+
+    @contextmanager
+    def _stage(self, watch: Watch, stage: Stage, steps: int, doing: str) -> Generator[None]:
+        """Announces a stage, names it where memory runs out, and tidies up after it."""
+        watch.tell(stage, 0, steps)
+        try:
+            with memory_errors(self.device, doing):
+                yield
+        finally:
+            self._shelf.tidy()
+
+    def _guess(self, plan: Plan2, watch: Watch, step: Step) -> None:
+        """Shows which cells look solid in the middle of the first stage."""
+        every = watch.preview_every if watch.on_preview is not None else 0
+        due = every and step.done % every == 0 and step.done < step.steps
+        if not due or not self._shelf.holds(STRUCTURE_DECODER):
+            return
+        cells = solid_cells(self._shelf, plan.kind, step.clean())
+        counts = host_numbers(torch.bincount(cells[:, 0], minlength=plan.samples))
+        _show(watch, VoxelGrid(cells, items=counts), plan.kind.structure_grid)
+
+
+def _show(watch: Watch, grid: VoxelGrid, resolution: int) -> None:
+    """Hands the cells of each sample that has some to whoever listens."""
+    if watch.on_preview is None:
+        return
+    for index, span in enumerate(grid.spans):
+        if grid.items[index]:
+            cells = occupancy_preview(grid.positions[span], resolution=resolution)
+            watch.on_preview(Preview(index, cells))
+
+
+def _checked_noise(noise: Noise2 | None, passes: int) -> Noise2 | None:
+    if noise is not None and len(noise.shapes) != passes:
+        raise SettingsError(
+            f"noise.shapes has {len(noise.shapes)} entries, expected {passes}: one for each pass"
+        )
+    return noise

@@ -7,12 +7,14 @@ no signal handler is set. One thread at a time may use a `Session`.
 """
 
 import gc
+import itertools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from . import __version__, config
+from . import config
 from .errors import Cancelled, DeviceMemoryError, TrellisError
 
 if TYPE_CHECKING:
@@ -21,10 +23,10 @@ if TYPE_CHECKING:
 
     from .checkpoint import Checkpoint
     from .image import CutOut
-    from .pipeline import Trellis
-    from .watch import Preview, Progress
+    from .pipeline import Sample, Trellis
+    from .watch import Preview, Progress, Watch
 
-INTERFACE = 1
+INTERFACE = 2
 """Number of what stands here; the Rust side refuses another one than it was built for."""
 
 Pixels = tuple[bytes, int, int]
@@ -35,6 +37,12 @@ Tell = Callable[[str, int, int], bool]
 
 Show = Callable[[bytes], bool]
 """Takes a `.voxels` file with a rough version of the result; whether to go on."""
+
+Order = tuple[Sequence[Pixels], int, Tell, Show | None]
+"""Pictures of one object, a seed, and who hears of the work."""
+
+Answer = bytes | BaseException
+"""A `.voxels` file, or why there is none."""
 
 Result = TypeVar("Result")
 
@@ -60,7 +68,7 @@ class Description:
     device: str
     """The device's name, for people."""
     identity: str
-    """Everything besides a request that decides its result."""
+    """Everything besides a request that decides its result, see `identity`."""
     resolution: int
     """Cells per axis that the model makes by itself."""
 
@@ -80,8 +88,9 @@ def forward_log(log: Log) -> None:
 class Session:
     """A checkpoint that is loaded when it is needed and stays.
 
-    Where the device has too little memory, the cache is freed and the work done anew with one
-    network at a time on the device; from then on it stays with that.
+    Where the device has too little memory for several objects together, they are made one by one,
+    and in smaller batches from then on. Where it has too little for one, the cache is freed and the
+    work done anew with one network at a time on the device; from then on it stays with that.
     """
 
     def __init__(self, model: str | None = None) -> None:
@@ -89,75 +98,102 @@ class Session:
         self._trellis: Trellis | None = None
         self._description: Description | None = None
         self._low_memory = False
+        self._together = 64
         self._cut_out: CutOut | None = None
 
     def examine(self) -> Description | None:
-        """What would run, where a GPU works and all files are on this machine; loads no weights.
+        """What would run, where the device works and all files are on this machine; loads no
+        weights.
 
         Raises `CheckpointError` for files that are not whole.
         """
         from .checkpoint import Checkpoint, NotDownloadedError, roles_for
         from .device import choose_device, choose_dtype
+        from .identity import identity_of
 
         device = choose_device("auto")
-        if device.type == "cpu" or not _works(device):
+        if not _works(device):
             return None
         try:
             checkpoint = Checkpoint.open(self._source, offline=True)
             for role in roles_for(("voxels",)):
                 checkpoint.file(role, ".safetensors")
-            checkpoint.encoder_folder()
+            encoder = checkpoint.encoder_folder()
         except NotDownloadedError:
             return None
-        return _describe(checkpoint, device, choose_dtype("auto", device))
+        dtype = choose_dtype("auto", device)
+        identity = identity_of(checkpoint, encoder, device, dtype, fast=config.fast())
+        return _describe(checkpoint, device, identity)
 
     def load(self, tell: Tell) -> Description:
         """Loads the checkpoint unless that is done. Raises as `Trellis.load`, and `Cancelled`."""
-        return self._sparing_memory(lambda: self._loaded(tell)[1])
+        job = _Job((), 0, tell, None)
+        return self._sparing_memory(lambda: self._loaded([job])[1])
 
     def generate(
-        self,
-        pictures: Sequence[Pixels],
-        seed: int,
-        resolution: int,
-        tell: Tell,
-        show: Show | None,
-    ) -> tuple[bytes, Description]:
-        """The `.voxels` file of the thing in the pictures, and what made it.
+        self, orders: Sequence[Order], resolution: int
+    ) -> tuple[list[Answer], Description | None]:
+        """The `.voxels` file of each order's object, or what was raised instead, and what runs.
 
-        Loads the checkpoint if need be. Raises as `load` and `Trellis.generate`, and
-        `DeviceLostError`.
+        Loads the checkpoint if need be. The objects are made together. What is raised is that of
+        `load` and `Trellis.generate_batch`, `DeviceLostError`, and anything else; one order's own
+        error leaves the others alone.
         """
+        answers: list[Answer] = []
+        for jobs in self._batches([_Job(*order) for order in orders]):
+            answers += self._answers(jobs, resolution)
+        return answers, self._description
 
-        def on_preview(preview: "Preview") -> None:
-            if show is not None and not show(preview.voxels.to_bytes()):
-                raise Cancelled
+    def _batches(self, jobs: "list[_Job]") -> "Iterator[list[_Job]]":
+        """Neighbours that can be made together: those with equally many pictures."""
+        for _, alike in itertools.groupby(jobs, key=lambda job: len(job.pictures)):
+            group = list(alike)
+            while group:
+                size = self._together
+                yield group[:size]
+                group = group[size:]
 
-        def attempt() -> tuple[bytes, Description]:
-            trellis, description = self._loaded(tell)
-            images = self._images(pictures)
-            [sample] = trellis.generate(
-                images,
-                seed=seed,
-                resolution=resolution,
-                cut_out=self._cut_out,
-                on_progress=_obedient(tell),
-                on_preview=None if show is None else on_preview,
-            )
-            assert sample.voxels is not None
-            return sample.voxels.to_bytes(), description
+    def _answers(self, jobs: "list[_Job]", resolution: int) -> list[Answer]:
+        def attempt() -> list[Answer]:
+            return self._attempt(jobs, resolution)
 
-        return self._sparing_memory(attempt)
+        try:
+            return self._sparing_memory(attempt) if len(jobs) == 1 else _telling_loss(attempt)
+        except BaseException as error:
+            concerns_all = isinstance(error, TrellisError) or not isinstance(error, Exception)
+            if len(jobs) == 1 or (concerns_all and not isinstance(error, DeviceMemoryError)):
+                return [error] * len(jobs)
+            if isinstance(error, DeviceMemoryError):
+                self._together = len(jobs) // 2
+            _LOG.warning("%d together failed, each is tried alone: %s", len(jobs), error)
+        # Out here the error and its frames, which hold tensors, are gone.
+        self._free_cache()
+        return [answer for job in jobs for answer in self._answers([job], resolution)]
 
-    def _loaded(self, tell: Tell) -> "tuple[Trellis, Description]":
+    def _attempt(self, jobs: "list[_Job]", resolution: int) -> list[Answer]:
+        from .pipeline import Request
+
+        trellis, _ = self._loaded(jobs)
+        requests = [
+            Request(images=self._images(job.pictures), seed=job.seed, watch=job.watch())
+            for job in jobs
+        ]
+        results = trellis.generate_batch(requests, resolution=resolution, cut_out=self._cut_out)
+        return [_answer(result) for result in results]
+
+    def _loaded(self, jobs: "Sequence[_Job]") -> "tuple[Trellis, Description]":
         from .pipeline import Trellis
 
+        def on_progress(progress: "Progress") -> None:
+            for job in jobs:
+                with suppress(Cancelled):
+                    job.hear(progress)
+            if all(job.has_left for job in jobs):
+                raise Cancelled
+
         if self._trellis is None or self._description is None:
-            trellis = Trellis.load(
-                self._source, low_vram=self._low_memory, on_progress=_obedient(tell)
-            )
-            # At once: the checkpoint's files may be gone later.
-            self._description = _describe(trellis.checkpoint, trellis.device, trellis.dtype)
+            trellis = Trellis.load(self._source, low_vram=self._low_memory, on_progress=on_progress)
+            self._description = _describe(trellis.checkpoint, trellis.device, trellis.identity)
             self._trellis = trellis
         return self._trellis, self._description
 
@@ -191,11 +227,45 @@ class Session:
 
     def _forget(self) -> None:
         """Drops the networks and gives their memory back to the device."""
+        self._trellis = None
+        self._free_cache()
+
+    def _free_cache(self) -> None:
         from .device import choose_device, free_cached_memory
 
-        self._trellis = None
         gc.collect()
         free_cached_memory(choose_device("auto"))
+
+
+class _Job:
+    """One order, whose caller is asked no more once it has said stop."""
+
+    def __init__(
+        self, pictures: Sequence[Pixels], seed: int, tell: Tell, show: Show | None
+    ) -> None:
+        self.pictures = pictures
+        self.seed = seed
+        self._tell = tell
+        self._show = show
+        self.has_left = False
+
+    def watch(self) -> "Watch":
+        from .watch import Watch
+
+        return Watch(on_progress=self.hear, on_preview=self._show and self._see)
+
+    def hear(self, progress: "Progress") -> None:
+        """Reports progress. Raises `Cancelled` where the answer is no."""
+        self._heed(lambda: self._tell(progress.stage, progress.step, progress.steps))
+
+    def _see(self, preview: "Preview") -> None:
+        show = self._show
+        self._heed(lambda: show is None or show(preview.voxels.to_bytes()))
+
+    def _heed(self, ask: Callable[[], bool]) -> None:
+        self.has_left = self.has_left or not ask()
+        if self.has_left:
+            raise Cancelled
 
 
 class _Forward(logging.Handler):
@@ -216,14 +286,11 @@ class _Forward(logging.Handler):
             self.handleError(record)
 
 
-def _obedient(tell: Tell) -> "Callable[[Progress], None]":
-    """Reports progress and stops the work where the answer is no."""
-
-    def on_progress(progress: "Progress") -> None:
-        if not tell(progress.stage, progress.step, progress.steps):
-            raise Cancelled
-
-    return on_progress
+def _answer(result: "Sample | TrellisError") -> Answer:
+    if isinstance(result, TrellisError):
+        return result
+    assert result.voxels is not None
+    return result.voxels.to_bytes()
 
 
 def _telling_loss(attempt: Callable[[], Result]) -> Result:
@@ -249,23 +316,13 @@ def _works(device: "torch.device") -> bool:
         return False
 
 
-def _describe(
-    checkpoint: "Checkpoint", device: "torch.device", dtype: "torch.dtype"
-) -> Description:
-    import torch
-
+def _describe(checkpoint: "Checkpoint", device: "torch.device", identity: str) -> Description:
     from .checkpoint.roles import LATENT_FLOW
+    from .identity import device_name
 
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    encoder = checkpoint.encoder_folder()
     return Description(
         model=checkpoint.identity,
-        device=name,
-        identity=" ".join(
-            (
-                f"crossworld-trellis {__version__}, torch {torch.__version__},",
-                f"{checkpoint.identity}, {encoder.parent.name}/{encoder.name}, {name}, {dtype}",
-            )
-        ),
+        device=device_name(device),
+        identity=identity,
         resolution=checkpoint.config(LATENT_FLOW).resolution,
     )

@@ -24,6 +24,7 @@ from .device import choose_device, choose_dtype, memory_errors, rounded_products
 from .errors import TrellisError
 from .forecast import Forecast
 from .graphs import Graphs, StepField, can_record
+from .identity import identity_of
 from .image import CutOut, Source, preprocess, squeeze, stack
 from .kernels.choice import plain
 from .previews import guess_appearance, guess_structure, show_solid_cells
@@ -70,6 +71,11 @@ class Trellis:
         self.outputs = tuple(outputs)
         self.resolution: int = shelf.checkpoint.config(LATENT_FLOW).resolution
         """Cells per axis of the active voxels."""
+        # At once: the checkpoint's files may be gone later.
+        self.identity = identity_of(
+            shelf.checkpoint, shelf.encoder_folder(), shelf.device, shelf.dtype, fast=fast
+        )
+        """Everything besides a request that decides its result, see `identity`."""
 
     @classmethod
     def load(

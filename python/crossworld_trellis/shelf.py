@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -98,3 +99,8 @@ class Shelf(ModelShelf[Checkpoint, ImageEncoder]):
             keep=keep,
             load_encoder=lambda: checkpoint.load_image_encoder(device=device, folder=encoder),
         )
+        self._encoder_source = encoder
+
+    def encoder_folder(self) -> Path:
+        """Where the image encoder lies. Raises `CheckpointError`."""
+        return self.checkpoint.encoder_folder(self._encoder_source)

@@ -100,7 +100,12 @@ class FakeModel:
 
     def describe(self) -> Description:
         return Description(
-            model="fake", device="cpu", device_name="cpu", capability=None, dtype="float32"
+            model="fake",
+            device="cpu",
+            device_name="cpu",
+            capability=None,
+            dtype="float32",
+            identity="fake 1",
         )
 
     def generate(

@@ -1,6 +1,7 @@
 """The door for the Rust side: what it hands over, how it is stopped, and what memory does to it."""
 
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from crossworld_trellis import embedded
 from crossworld_trellis.checkpoint import CheckpointError
 from crossworld_trellis.checkpoint.tiny import write_tiny
 from crossworld_trellis.errors import Cancelled, DeviceMemoryError
+from crossworld_trellis.image import PictureError
 from crossworld_trellis.pipeline import Trellis
 from crossworld_trellis.voxels import SparseVoxels
 
@@ -40,6 +42,11 @@ def go_on(stage: str, step: int, steps: int) -> bool:
     return True
 
 
+def alone(session: embedded.Session, tell: Tell, seed: int = 3) -> embedded.Answer:
+    [answer], _ = session.generate([([pixels()], seed, tell, None)], 64)
+    return answer
+
+
 def test_the_bytes_are_voxels_and_the_description_names_what_made_them(
     session: embedded.Session, tiny: Path
 ) -> None:
@@ -49,7 +56,8 @@ def test_the_bytes_are_voxels_and_the_description_names_what_made_them(
         previews.append(preview)
         return True
 
-    made, description = session.generate([pixels()], 3, 64, go_on, show)
+    [made], description = session.generate([([pixels()], 3, go_on, show)], 64)
+    assert isinstance(made, bytes) and description is not None
     assert SparseVoxels.from_bytes(made).resolution == 64
     assert len(SparseVoxels.from_bytes(previews[-1])) > 0
     assert description.model.startswith(f"{tiny.name}@")
@@ -65,14 +73,13 @@ def test_no_as_answer_stops_the_work_at_once(session: embedded.Session, stage: s
         told.append(now)
         return now != stage
 
-    with pytest.raises(Cancelled):
-        session.generate([pixels()], 3, 64, tell, None)
+    assert isinstance(alone(session, tell), Cancelled)
     assert told.count(stage) == 1 and told[-1] == stage
 
 
 def test_no_to_a_preview_stops_the_work_too(session: embedded.Session) -> None:
-    with pytest.raises(Cancelled):
-        session.generate([pixels()], 3, 64, go_on, lambda _: False)
+    [end], _ = session.generate([([pixels()], 3, go_on, lambda _: False)], 64)
+    assert isinstance(end, Cancelled)
 
 
 def test_loading_is_told_once_and_can_be_stopped(tiny: Path) -> None:
@@ -110,36 +117,113 @@ def test_memory_that_ends_once_is_made_up_for_and_twice_is_told(
 
     monkeypatch.setattr(Trellis, "load", load)
     with monkeypatch.context() as bent:
-        bent.setattr(Trellis, "generate", full)
-        with pytest.raises(DeviceMemoryError, match=r"one network at a time .* lower resolution"):
-            session.generate([pixels()], 3, 64, go_on, None)
+        bent.setattr(Trellis, "generate_batch", full)
+        end = alone(session, go_on)
+    assert isinstance(end, DeviceMemoryError)
+    assert re.search(r"one network at a time .* lower resolution", str(end))
     assert (tries, loads) == (2, [False, True])
-    session.generate([pixels()], 3, 64, go_on, None)
+    assert isinstance(alone(session, go_on), bytes)
     assert loads == [False, True, True]
 
 
 def test_a_lost_device_is_told_apart_from_other_errors(
     session: embedded.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lose(message: str) -> None:
+    def lose(message: str) -> embedded.Answer:
         def generate(*_: Any, **__: Any) -> Any:
             raise RuntimeError(message)
 
-        monkeypatch.setattr(Trellis, "generate", generate)
-        session.generate([pixels()], 3, 64, go_on, None)
+        monkeypatch.setattr(Trellis, "generate_batch", generate)
+        return alone(session, go_on)
 
-    with pytest.raises(embedded.DeviceLostError, match="start it again"):
-        lose("CUDA error: device-side assert triggered\nmore")
-    with pytest.raises(RuntimeError, match="shapes"):
-        lose("shapes differ")
+    lost = lose("CUDA error: device-side assert triggered\nmore")
+    assert isinstance(lost, embedded.DeviceLostError) and "start it again" in str(lost)
+    other = lose("shapes differ")
+    assert type(other) is RuntimeError
 
 
-def test_nothing_is_ready_where_there_is_no_gpu(session: embedded.Session) -> None:
-    import torch
+def test_what_would_run_is_told_before_anything_is_loaded(tiny: Path) -> None:
+    session = embedded.Session(str(tiny))
+    assert session.examine() == session.load(go_on)
 
-    if torch.cuda.is_available() or torch.backends.mps.is_available():
-        pytest.skip("this machine has a GPU")
-    assert session.examine() is None
+
+def test_orders_of_one_batch_give_what_each_gives_alone(session: embedded.Session) -> None:
+    lone = [alone(session, go_on, seed) for seed in (3, 4, 5)]
+    together, _ = session.generate([([pixels()], seed, go_on, None) for seed in (3, 4, 5)], 64)
+    for one, other in zip(lone, together, strict=True):
+        assert isinstance(one, bytes) and isinstance(other, bytes)
+        one, other = SparseVoxels.from_bytes(one), SparseVoxels.from_bytes(other)
+        assert (one.coords == other.coords).all()
+
+
+def test_who_leaves_a_batch_is_asked_no_more_and_the_others_go_on(tiny: Path) -> None:
+    session = embedded.Session(str(tiny))
+    asked = 0
+
+    def leave(stage: str, step: int, steps: int) -> bool:
+        nonlocal asked
+        asked += 1
+        return False
+
+    orders: list[embedded.Order] = [
+        ([pixels()], seed, leave if seed == 1 else go_on, None) for seed in range(3)
+    ]
+    first, second, third = session.generate(orders, 64)[0]
+    assert isinstance(first, bytes) and isinstance(third, bytes)
+    assert isinstance(second, Cancelled) and asked == 1
+
+
+def test_an_order_that_cannot_be_made_leaves_its_neighbours_alone(
+    session: embedded.Session,
+) -> None:
+    nothing = (bytes(4 * 32 * 32), 32, 32)
+    orders: list[embedded.Order] = [
+        ([picture], 3, go_on, None) for picture in (pixels(), nothing, pixels())
+    ]
+    first, second, third = session.generate(orders, 64)[0]
+    assert isinstance(first, bytes) and first == third
+    assert isinstance(second, PictureError)
+
+
+def test_several_and_single_pictures_are_not_made_together(session: embedded.Session) -> None:
+    one, two = [pixels()], [pixels(), pixels()]
+    orders: list[embedded.Order] = [(each, 3, go_on, None) for each in (one, two, one)]
+    assert all(isinstance(made, bytes) for made in session.generate(orders, 64)[0])
+
+
+@pytest.mark.parametrize(
+    ("error", "sizes"),
+    [(DeviceMemoryError("full"), [2, 1, 1, 1, 1]), (ValueError("odd"), [2, 1, 1, 2])],
+)
+def test_a_batch_that_fails_is_made_one_by_one_and_smaller_where_memory_is_short(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, sizes: list[int]
+) -> None:
+    original, seen = Trellis.generate_batch, list[int]()
+
+    def fails_together(self: Trellis, requests: Any, **settings: Any) -> Any:
+        seen.append(len(requests))
+        if seen == [2]:
+            raise error
+        return original(self, requests, **settings)
+
+    monkeypatch.setattr(Trellis, "generate_batch", fails_together)
+    fresh = embedded.Session(str(tiny))
+    for _ in range(2):
+        orders: list[embedded.Order] = [([pixels()], seed, go_on, None) for seed in (1, 2)]
+        assert all(isinstance(made, bytes) for made in fresh.generate(orders, 64)[0])
+    assert seen == sizes
+
+
+def test_what_ends_the_program_ends_every_order(
+    session: embedded.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave(*_: Any, **__: Any) -> Any:
+        raise SystemExit(3)
+
+    monkeypatch.setattr(Trellis, "generate_batch", leave)
+    orders: list[embedded.Order] = [([pixels()], seed, go_on, None) for seed in (1, 2)]
+    ends, _ = session.generate(orders, 64)
+    assert [type(end) for end in ends] == [SystemExit, SystemExit]
 
 
 def test_a_checkpoint_that_is_not_there_is_an_error_of_its_own(tmp_path: Path) -> None:

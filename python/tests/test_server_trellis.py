@@ -61,9 +61,10 @@ def test_a_resolution_that_the_model_lacks_is_named(client: TestClient) -> None:
     assert "got 48" in answer.json()["detail"]
 
 
-def test_health_tells_model_and_device(client: TestClient) -> None:
+def test_health_tells_model_device_and_identity(client: TestClient, trellis: Trellis) -> None:
     health = client.get("/health").json()
     assert (health["model"], health["device"], health["dtype"]) == ("golden", "cpu", "float32")
+    assert health["identity"] == trellis.identity and "torch" in trellis.identity
 
 
 def test_a_stream_shows_the_solid_cells_before_the_result(

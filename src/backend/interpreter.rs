@@ -60,7 +60,7 @@ impl fmt::Display for InterpreterOrigin {
 }
 
 /// Why there is no interpreter.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InterpreterError {
     /// `TRELLIS_PYTHON` names no file.

@@ -12,6 +12,8 @@ mod pool;
 mod prompt;
 #[cfg(feature = "python")]
 mod python;
+#[cfg(any(feature = "python", feature = "server"))]
+mod relay;
 #[cfg(feature = "server")]
 mod server;
 mod survey;
@@ -77,8 +79,9 @@ pub trait Backend: Send {
 
     /// What, beside its name and the prompt, decides what this backend makes: its model and version, exactly. Results
     /// are kept and found again under it, see `generation::ResultCache`. `None` where it cannot be told, or where
-    /// results are made so quickly that they are not worth the disk; then nothing is kept.
-    fn cache_identity(&self) -> Option<String> {
+    /// results are made so quickly that they are not worth the disk; then nothing is kept. Asked right before work,
+    /// so it may take a while to find out.
+    fn cache_identity(&mut self) -> Option<String> {
         None
     }
 }

@@ -96,7 +96,7 @@ impl Backend for Choir {
         .collect()
     }
 
-    fn cache_identity(&self) -> Option<String> {
+    fn cache_identity(&mut self) -> Option<String> {
         Some("voices 1".into())
     }
 }

@@ -8,6 +8,7 @@
     reason = "a test may panic"
 )]
 
+mod batch;
 #[path = "../common/torch.rs"]
 mod torch;
 mod trouble;
@@ -75,7 +76,6 @@ fn the_result_is_bit_for_bit_that_of_the_command_line() {
     assert!(!preview.is_empty());
     let info = python.describe();
     assert!(info.model.starts_with("tiny@"), "{info:?}");
-    assert!(python.identity().unwrap().contains("torch"));
     assert!(!info.ready, "auto would work on the CPU: {info:?}");
 }
 

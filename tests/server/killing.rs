@@ -8,7 +8,7 @@ use crate::log::{Log, prompt};
 use crate::place::{Place, variables};
 use crate::process::{is_alive, kill};
 
-fn options(place: &Place) -> SpawnOptions {
+pub fn options(place: &Place) -> SpawnOptions {
     SpawnOptions {
         python: Some(place.python.clone()),
         arguments: place.arguments(),

@@ -12,6 +12,7 @@
 )]
 #![cfg(unix)]
 
+mod batch;
 #[cfg(feature = "cli")]
 mod command_line;
 mod curl;

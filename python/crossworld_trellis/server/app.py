@@ -95,6 +95,7 @@ def create_app(
             device_name=about and about.device_name,
             capability=about and about.capability,
             dtype=about and about.dtype,
+            identity=about and about.identity,
             queue=worker.waiting(),
             uptime_seconds=round(time.monotonic() - started, 3),
             last_error=worker.last_error,

@@ -26,6 +26,8 @@ class Description:
     device_name: str
     capability: str | None
     dtype: str
+    identity: str
+    """Everything besides a request that decides its result."""
 
 
 Answer = bytes | TrellisError
@@ -79,18 +81,19 @@ class TrellisModel:
         """What runs and where."""
         import torch
 
-        device = self._trellis.device
-        name, capability = device.type, None
+        from ..identity import device_name
+
+        device, capability = self._trellis.device, None
         if device.type == "cuda":
-            name = torch.cuda.get_device_name(device)
             major, minor = torch.cuda.get_device_capability(device)
             capability = f"{major}.{minor}"
         return Description(
             model=self._name,
             device=str(device),
-            device_name=name,
+            device_name=device_name(device),
             capability=capability,
             dtype=str(self._trellis.dtype).removeprefix("torch."),
+            identity=self._trellis.identity,
         )
 
     def generate(self, orders: Sequence[Order], watches: Sequence[Watch]) -> list[Answer]:

@@ -103,6 +103,8 @@ class Health(BaseModel):
     device_name: str | None = None
     capability: str | None = None
     dtype: str | None = None
+    identity: str | None = None
+    """Everything besides a request that decides its result; results may be kept under it."""
     queue: int = 0
     uptime_seconds: float = 0.0
     last_error: str | None = None

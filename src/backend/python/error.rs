@@ -1,13 +1,14 @@
 //! [`PythonError`]: why the Python inside this process made nothing.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::InterpreterError;
 use crate::format::FormatError;
 
 /// Why the Python inside this process made nothing.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PythonError {
     /// There is no Python whose packages could be used.
@@ -99,7 +100,7 @@ pub enum PythonError {
     },
     /// The voxels that came are damaged.
     #[error("Python made a damaged result: {0}")]
-    Damaged(Box<FormatError>),
+    Damaged(Arc<FormatError>),
     /// The thread that runs Python could not be started, or is gone.
     #[error("the thread that runs Python {0}: try again")]
     Thread(&'static str),

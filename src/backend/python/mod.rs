@@ -17,24 +17,33 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 pub use checkpoint::MODEL_VARIABLE;
 pub use error::PythonError;
 
 use self::session::Description;
-use self::thread::{Failure, News, Order, Place, PythonThread};
+use self::thread::{Failure, Made, News, Order, Place, PythonThread};
+use super::relay::FarWatch;
 use super::{Backend, BackendError, BackendInfo, Cancelled, Progress, Prompt, Stage, Watch};
 use crate::voxel::SparseVoxels;
 
 /// How often a generation that waits for the model to load looks whether it is cancelled.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// Prompts that are made together on a GPU, as many as a server's.
+const TOGETHER: usize = 4;
+
+/// What Python calls the processor as a device.
+const CPU: &str = "cpu";
+
+type End = Result<SparseVoxels, BackendError>;
+
 /// TRELLIS in this process.
 pub struct Python {
     place: Place,
     thread: Option<PythonThread>,
-    /// What [`Python::examined`] found, or the last generation used.
+    /// What was found to be here, or the last generation used.
     description: Option<Description>,
     /// Why auto should rather take another backend.
     obstacle: Option<Obstacle>,
@@ -121,11 +130,7 @@ impl Python {
         } else if !checkpoint::may_have_gpu() {
             self.obstacle = Some(Obstacle::NoGpu);
         } else {
-            let news = self.thread()?.examine();
-            self.description = match news.recv() {
-                Ok(News::Examined(found)) => found?,
-                _ => return Err(PythonError::Thread("has died")),
-            };
+            self.find_out()?;
             if self.description.is_none() {
                 self.obstacle = Some(Obstacle::NoGpu);
             }
@@ -133,8 +138,8 @@ impl Python {
         Ok(self)
     }
 
-    /// Everything besides a prompt that decides what is made of it: versions, checkpoint, device. `None` before the
-    /// model is known.
+    /// Everything besides a prompt that decides what is made of it: versions, checkpoint, device. `None` before
+    /// that is known: [`Python::examined`], [`Backend::cache_identity`] and every generation find it out.
     #[must_use]
     pub fn identity(&self) -> Option<&str> {
         self.description
@@ -156,30 +161,62 @@ impl Python {
         }
     }
 
-    /// Waits until the model is loaded that was begun to be loaded earlier. How that went is only logged: where it
-    /// failed, the generation itself tries once more.
-    fn finish_loading(&mut self, watch: &mut dyn Watch) -> Result<(), Cancelled> {
+    /// Finds out what would run, unless that is known, without waiting for weights.
+    fn find_out(&mut self) -> Result<(), PythonError> {
+        if self.description.is_some() || !checkpoint::is_here(&self.place.model) {
+            return Ok(());
+        }
+        if self.loading.is_none() {
+            let news = self.thread()?.examine();
+            return match news.recv() {
+                Ok(News::Examined(found)) => self.note_found(found?),
+                _ => Err(PythonError::Thread("has died")),
+            };
+        }
+        while let Some(news) = &self.loading {
+            match news.recv() {
+                Ok(News::Loading(_)) => {}
+                Ok(News::Examined(found)) => return self.note_found(found?),
+                end => self.note_loaded(end.map_err(Into::into)),
+            }
+        }
+        Ok(())
+    }
+
+    fn note_found(&mut self, found: Option<Description>) -> Result<(), PythonError> {
+        if let Some(description) = found {
+            self.note(description);
+        }
+        Ok(())
+    }
+
+    /// Waits until the model is loaded that was begun to be loaded earlier, or nobody waits any more: those get their
+    /// end. How it went is only logged: where it failed, the generation itself tries once more.
+    fn finish_loading(&mut self, ends: &mut [Option<End>], watches: &mut [&mut dyn Watch]) {
         let mut last = Progress {
             stage: Stage::Loading,
             step: 0,
             steps: 0,
         };
         while let Some(news) = &self.loading {
+            if ends.iter().all(Option::is_some) {
+                return;
+            }
             match news.recv_timeout(LOOK) {
-                Ok(News::Progress(progress, _)) => last = progress,
-                Err(RecvTimeoutError::Timeout) => {}
-                end => {
-                    self.loading = None;
-                    self.note_loaded(end);
-                    return Ok(());
+                Ok(News::Loading(progress)) => last = progress,
+                Ok(News::Examined(_)) | Err(RecvTimeoutError::Timeout) => {}
+                end => return self.note_loaded(end),
+            }
+            for (end, watch) in ends.iter_mut().zip(watches.iter_mut()) {
+                if end.is_none() {
+                    *end = watch.progress(last).err().map(|stop| Err(stop.into()));
                 }
             }
-            watch.progress(last)?;
         }
-        Ok(())
     }
 
     fn note_loaded(&mut self, end: Result<News, RecvTimeoutError>) {
+        self.loading = None;
         match end {
             Ok(News::Loaded(Ok(description))) => self.note(description),
             Ok(News::Loaded(Err(Failure::Error(error)))) => {
@@ -189,9 +226,61 @@ impl Python {
         }
     }
 
+    /// Has the prompts made that have no end yet.
+    fn make(
+        &mut self,
+        prompts: &[Prompt],
+        ends: &mut [Option<End>],
+        watches: &mut [&mut dyn Watch],
+    ) -> Result<(), PythonError> {
+        let open = prompts.iter().zip(&*watches).zip(&*ends).enumerate();
+        let open = open.filter(|(_, (_, end))| end.is_none());
+        let order = |news: &Sender<News>| {
+            let orders = open.map(|(place, ((prompt, watch), _))| Order {
+                pictures: prompt.pictures.clone(),
+                seed: prompt.seed,
+                resolution: prompt.resolution,
+                watch: FarWatch::new(place, &**watch, news.clone()),
+            });
+            orders.collect()
+        };
+        for news in self.thread()?.make(order) {
+            match news {
+                News::Told(told) => told.pass_on(watches),
+                News::Made(made) => {
+                    self.note_made(made, ends);
+                    return Ok(());
+                }
+                News::Loading(_) | News::Examined(_) | News::Loaded(_) => {}
+            }
+        }
+        // The next generation starts another thread.
+        self.thread = None;
+        Err(PythonError::Thread("has died"))
+    }
+
+    fn note_made(&mut self, made: Result<Made, Failure>, ends: &mut [Option<End>]) {
+        let open = ends.iter_mut().filter(|end| end.is_none());
+        match made {
+            Ok((made, running)) => {
+                if let Some(description) = running {
+                    self.note(description);
+                }
+                for (end, made) in open.zip(made) {
+                    *end = Some(made.map_err(|failure| self.fail(failure)));
+                }
+            }
+            Err(failure) => {
+                for end in open {
+                    *end = Some(Err(self.fail(failure.clone())));
+                }
+            }
+        }
+    }
+
     /// Notes what is loaded; auto leaves the CPU to others even so.
     fn note(&mut self, description: Description) {
-        self.obstacle = (description.device == "cpu").then_some(Obstacle::NoGpu);
+        self.obstacle = (description.device == CPU).then_some(Obstacle::NoGpu);
         self.description = Some(description);
     }
 
@@ -204,11 +293,6 @@ impl Python {
                 }
                 error.into()
             }
-            Failure::Raised(error) => PythonError::Raised {
-                kind: "an exception".into(),
-                message: error.to_string(),
-            }
-            .into(),
         }
     }
 }
@@ -248,42 +332,62 @@ impl Backend for Python {
         prompt: &Prompt,
         watch: &mut dyn Watch,
     ) -> Result<SparseVoxels, BackendError> {
-        if prompt.pictures.is_empty() {
-            return Err(BackendError::NoPicture);
-        }
-        let possible = self.resolutions();
-        if !possible.contains(&prompt.resolution) {
-            return Err(BackendError::Resolution {
-                got: prompt.resolution,
-                backend: Self::NAME,
-                possible,
-            });
-        }
-        self.finish_loading(watch)?;
-        let order = Order {
-            pictures: prompt.pictures.clone(),
-            seed: prompt.seed,
-            resolution: prompt.resolution,
-            previews: watch.wants_previews(),
-        };
-        for news in self.thread()?.make(order) {
-            match news {
-                News::Progress(progress, answer) => {
-                    let _ = answer.send(watch.progress(progress).is_ok());
-                }
-                News::Preview(voxels, answer) => {
-                    let _ = answer.send(watch.preview(voxels).is_ok());
-                }
-                News::Made(Ok((voxels, description))) => {
-                    self.note(description);
-                    return Ok(voxels);
-                }
-                News::Made(Err(failure)) => return Err(self.fail(failure)),
-                News::Examined(_) | News::Loaded(_) => {}
-            }
-        }
-        // The next generation starts another thread.
-        self.thread = None;
-        Err(PythonError::Thread("has died").into())
+        let mut ends = self.generate_batch(std::slice::from_ref(prompt), &mut [watch]);
+        ends.pop().unwrap_or(Err(BackendError::NoPicture))
     }
+
+    /// On a CPU a batch is hardly quicker, and its first result comes with its last.
+    fn batch_size(&self) -> usize {
+        match &self.description {
+            Some(known) if known.device != CPU => TOGETHER,
+            _ => 1,
+        }
+    }
+
+    fn generate_batch(
+        &mut self,
+        prompts: &[Prompt],
+        watches: &mut [&mut dyn Watch],
+    ) -> Vec<Result<SparseVoxels, BackendError>> {
+        let possible = self.resolutions();
+        let mut ends: Vec<Option<End>> = prompts
+            .iter()
+            .map(|prompt| check(prompt, &possible).err().map(Err))
+            .collect();
+        self.finish_loading(&mut ends, watches);
+        let all_made = if ends.iter().all(Option::is_some) {
+            Ok(())
+        } else {
+            self.make(prompts, &mut ends, watches)
+        };
+        let missing = all_made
+            .err()
+            .unwrap_or(PythonError::Thread("gave no answer"));
+        let ends = ends.into_iter();
+        ends.map(|end| end.unwrap_or_else(|| Err(missing.clone().into())))
+            .collect()
+    }
+
+    /// Starts Python where need be, since what it would run is known before weights are loaded.
+    fn cache_identity(&mut self) -> Option<String> {
+        if let Err(error) = self.find_out() {
+            // The generation that follows meets it again.
+            tracing::debug!("what Python would run cannot be told: {error}");
+        }
+        self.identity().map(Into::into)
+    }
+}
+
+fn check(prompt: &Prompt, possible: &RangeInclusive<u32>) -> Result<(), BackendError> {
+    if prompt.pictures.is_empty() {
+        return Err(BackendError::NoPicture);
+    }
+    if !possible.contains(&prompt.resolution) {
+        return Err(BackendError::Resolution {
+            got: prompt.resolution,
+            backend: Python::NAME,
+            possible: possible.clone(),
+        });
+    }
+    Ok(())
 }

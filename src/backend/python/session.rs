@@ -4,22 +4,25 @@
 //! without holding Python up meanwhile. Callbacks wait for their answer, without holding Python up either.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::{PyBytes, PyCFunction};
 
 use super::PythonError;
-use super::thread::{Failure, Order, Talk};
+use super::thread::{Failure, Far, Order};
 use super::trouble::{is_cancel, trouble};
-use crate::backend::{Progress, Stage};
+use crate::backend::{Progress, Stage, Watch};
 use crate::format::voxels;
 use crate::voxel::SparseVoxels;
+
+const PACKAGE: &str = "crossworld_trellis";
 
 const MODULE: &str = "crossworld_trellis.embedded";
 
 /// The number of what stands in the module that this side knows.
-const INTERFACE: u32 = 1;
+const INTERFACE: u32 = 2;
 
 /// Levels of Python's `logging`.
 const WARNING: u32 = 30;
@@ -54,7 +57,8 @@ impl Session {
             let module = py.import(MODULE)?;
             let interface: u32 = module.getattr("INTERFACE")?.extract()?;
             if interface != INTERFACE {
-                let version = module.getattr("__version__")?.extract::<String>()?;
+                let package = py.import(PACKAGE)?;
+                let version = package.getattr("__version__")?.extract::<String>()?;
                 return Ok(Err(version));
             }
             module.call_method1("forward_log", (forward_log(py)?,))?;
@@ -71,7 +75,7 @@ impl Session {
         }
     }
 
-    /// What would run, where a GPU works and the checkpoint is complete.
+    /// What would run, where the device works and the checkpoint is complete.
     pub(super) fn examine(&self, py: pyo3::Python<'_>) -> PyResult<Option<Description>> {
         let found = self.object.call_method0(py, "examine")?.into_bound(py);
         if found.is_none() {
@@ -80,57 +84,92 @@ impl Session {
         description(&found).map(Some)
     }
 
-    /// Loads the model.
-    pub(super) fn load(&self, py: pyo3::Python<'_>, talk: &Talk) -> PyResult<Description> {
-        let loaded = self.object.call_method1(py, "load", (tell(py, talk)?,))?;
+    /// Loads the model and tells how far that is.
+    pub(super) fn load(
+        &self,
+        py: pyo3::Python<'_>,
+        loading: impl Fn(Progress) + Send + Sync + 'static,
+    ) -> PyResult<Description> {
+        let go_on = move |progress| {
+            loading(progress);
+            true
+        };
+        let loaded = self.object.call_method1(py, "load", (tell(py, go_on)?,))?;
         description(loaded.bind(py))
     }
 
-    /// Makes what an order asks for.
+    /// Makes what some orders ask for, together: an end for each, and what runs, once that is known.
     pub(super) fn generate(
         &self,
         py: pyo3::Python<'_>,
-        order: &Order,
-        talk: &Talk,
-    ) -> Result<(SparseVoxels, Description), Failure> {
-        let made = self.call_generate(py, order, talk);
-        let (bytes, description) = made.map_err(Failure::Raised)?;
-        let voxels = py.detach(|| voxels::decode(&bytes));
-        let voxels = voxels.map_err(|error| PythonError::Damaged(Box::new(error)))?;
-        Ok((voxels, description))
+        orders: Vec<Order>,
+        program: &Path,
+    ) -> PyResult<(Vec<Result<SparseVoxels, Failure>>, Option<Description>)> {
+        let Some(resolution) = orders.first().map(|order| order.resolution) else {
+            return Ok((Vec::new(), None));
+        };
+        let orders: Vec<_> = orders
+            .into_iter()
+            .map(|order| arguments(py, order))
+            .collect::<PyResult<_>>()?;
+        let made = self
+            .object
+            .call_method1(py, "generate", (orders, resolution))?;
+        let (answers, running): (Vec<Bound<'_, PyAny>>, Option<Bound<'_, PyAny>>) =
+            made.extract(py)?;
+        let ends = answers.into_iter().map(|answer| end(answer, program));
+        let ends = ends.collect();
+        Ok((ends, running.as_ref().map(description).transpose()?))
     }
+}
 
-    fn call_generate(
-        &self,
-        py: pyo3::Python<'_>,
-        order: &Order,
-        talk: &Talk,
-    ) -> PyResult<(PyBackedBytes, Description)> {
-        let pictures = order.pictures.iter().map(|picture| {
-            let pixels = PyBytes::new(py, picture.pixels().as_flattened());
-            (pixels, picture.width(), picture.height())
-        });
-        let pictures: Vec<_> = pictures.collect();
-        let show = order.previews.then(|| show(py, talk)).transpose()?;
-        let arguments = (
-            pictures,
-            order.seed,
-            order.resolution,
-            tell(py, talk)?,
-            show,
-        );
-        let made = self.object.call_method1(py, "generate", arguments)?;
-        let (bytes, made_by): (PyBackedBytes, Bound<'_, PyAny>) = made.extract(py)?;
-        Ok((bytes, description(&made_by)?))
+/// A picture as Python gets it: pixels, width, height.
+type Pixels<'py> = (Bound<'py, PyBytes>, u32, u32);
+
+type Arguments<'py> = (
+    Vec<Pixels<'py>>,
+    u64,
+    Bound<'py, PyCFunction>,
+    Option<Bound<'py, PyCFunction>>,
+);
+
+/// An order as Python gets it: pictures, seed, callbacks.
+fn arguments(py: pyo3::Python<'_>, order: Order) -> PyResult<Arguments<'_>> {
+    let pictures = order.pictures.iter().map(|picture| {
+        let pixels = PyBytes::new(py, picture.pixels().as_flattened());
+        (pixels, picture.width(), picture.height())
+    });
+    let pictures = pictures.collect();
+    let wants_previews = order.watch.wants_previews();
+    let show = wants_previews.then(|| show(py, order.watch.clone()));
+    Ok((
+        pictures,
+        order.seed,
+        tell(py, move |progress| {
+            order.watch.clone().progress(progress).is_ok()
+        })?,
+        show.transpose()?,
+    ))
+}
+
+/// The voxels in an answer, or what was raised instead.
+fn end(answer: Bound<'_, PyAny>, program: &Path) -> Result<SparseVoxels, Failure> {
+    let py = answer.py();
+    match answer.extract::<PyBackedBytes>() {
+        Ok(bytes) => {
+            let voxels = py.detach(|| voxels::decode(&bytes));
+            Ok(voxels.map_err(|error| PythonError::Damaged(Arc::new(error)))?)
+        }
+        Err(_) => Err(failure(py, &PyErr::from_value(answer), program)),
     }
 }
 
 /// What a call raised, in our words.
-pub(super) fn failure(py: pyo3::Python<'_>, failure: Failure, program: &Path) -> Failure {
-    match failure {
-        Failure::Raised(error) if is_cancel(py, &error) => Failure::Cancelled,
-        Failure::Raised(error) => Failure::Error(trouble(py, &error, program)),
-        other => other,
+pub(super) fn failure(py: pyo3::Python<'_>, error: &PyErr, program: &Path) -> Failure {
+    if is_cancel(py, error) {
+        Failure::Cancelled
+    } else {
+        Failure::Error(trouble(py, error, program))
     }
 }
 
@@ -145,8 +184,10 @@ fn description(object: &Bound<'_, PyAny>) -> PyResult<Description> {
 }
 
 /// The callback for progress: whether to go on.
-fn tell<'py>(py: pyo3::Python<'py>, talk: &Talk) -> PyResult<Bound<'py, PyCFunction>> {
-    let talk = talk.clone();
+fn tell(
+    py: pyo3::Python<'_>,
+    hear: impl Fn(Progress) -> bool + Send + Sync + 'static,
+) -> PyResult<Bound<'_, PyCFunction>> {
     PyCFunction::new_closure(py, Some(c"tell"), None, move |arguments, _| {
         let (stage, step, steps) = arguments.extract::<(PyBackedStr, u32, u32)>()?;
         let known = Stage::ALL.into_iter();
@@ -154,17 +195,16 @@ fn tell<'py>(py: pyo3::Python<'py>, talk: &Talk) -> PyResult<Bound<'py, PyCFunct
             return PyResult::Ok(true);
         };
         let progress = Progress { stage, step, steps };
-        Ok(arguments.py().detach(|| talk.progress(progress)))
+        Ok(arguments.py().detach(|| hear(progress)))
     })
 }
 
 /// The callback for previews: whether to go on.
-fn show<'py>(py: pyo3::Python<'py>, talk: &Talk) -> PyResult<Bound<'py, PyCFunction>> {
-    let talk = talk.clone();
+fn show(py: pyo3::Python<'_>, watch: Far) -> PyResult<Bound<'_, PyCFunction>> {
     PyCFunction::new_closure(py, Some(c"show"), None, move |arguments, _| {
         let (bytes,) = arguments.extract::<(PyBackedBytes,)>()?;
         let go_on = arguments.py().detach(|| match voxels::decode(&bytes) {
-            Ok(preview) => talk.preview(preview),
+            Ok(preview) => watch.clone().preview(preview).is_ok(),
             Err(error) => {
                 tracing::debug!("a preview is damaged: {error}");
                 true

@@ -1,18 +1,18 @@
 //! [`PythonThread`]: the thread on which everything in Python happens.
 //!
-//! A thread of its own, for callbacks of Python must own what they use, and the watch of a generation is only lent.
-//! What they report crosses as [`News`]; the callback waits until it was taken note of, so that "stop" reaches
-//! Python within the step. The thread inherits the low priority of the worker that starts it, and ends after its last
+//! A thread of its own, for callbacks of Python must own what they use, and the watch of a generation is only lent:
+//! they have a [`FarWatch`]. The thread inherits the low priority of the worker that starts it, and ends after its last
 //! order when the handle is dropped.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use pyo3::PyErr;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use pyo3::PyResult;
 
 use super::PythonError;
 use super::embed::embed;
 use super::session::{Description, Session, failure};
+use crate::backend::relay::{FarWatch, Told};
 use crate::backend::{Interpreter, Progress};
 use crate::picture::Picture;
 use crate::voxel::SparseVoxels;
@@ -28,34 +28,47 @@ pub(super) struct Place {
     pub model: String,
 }
 
+/// A watch as Python's callbacks use it.
+pub(super) type Far = FarWatch<News>;
+
 /// A prompt on its way to Python.
 pub(super) struct Order {
     pub pictures: Vec<Picture>,
     pub seed: u64,
     pub resolution: u32,
-    pub previews: bool,
+    pub watch: Far,
 }
 
-/// What Python tells. Whoever gets progress or a preview answers whether to go on.
+/// What Python tells.
 pub(super) enum News {
-    Progress(Progress, Sender<bool>),
-    Preview(SparseVoxels, Sender<bool>),
-    /// What would run where, if anything would; the end.
+    /// Something for a watch.
+    Told(Told),
+    /// How far a load ahead is.
+    Loading(Progress),
+    /// What would run where, if anything would; the end unless a load follows.
     Examined(Result<Option<Description>, PythonError>),
     /// The model is loaded, or is not; the end.
     Loaded(Result<Description, Failure>),
-    /// The order is done, or is not; the end.
-    Made(Result<(SparseVoxels, Description), Failure>),
+    /// How each order ended, and what ran; or why there were no orders. The end.
+    Made(Result<Made, Failure>),
+}
+
+/// How each order ended, and what runs, once that is known.
+pub(super) type Made = (Vec<Result<SparseVoxels, Failure>>, Option<Description>);
+
+impl From<Told> for News {
+    fn from(told: Told) -> Self {
+        Self::Told(told)
+    }
 }
 
 /// Why Python did not do something.
+#[derive(Clone, Debug)]
 pub(super) enum Failure {
     /// Our callback said stop.
     Cancelled,
     /// Something went wrong.
     Error(PythonError),
-    /// Python raised something whose meaning is not known yet.
-    Raised(PyErr),
 }
 
 impl From<PythonError> for Failure {
@@ -64,43 +77,11 @@ impl From<PythonError> for Failure {
     }
 }
 
-impl From<PyErr> for Failure {
-    fn from(error: PyErr) -> Self {
-        Self::Raised(error)
-    }
-}
-
-/// The way back from Python.
-#[derive(Clone)]
-pub(super) struct Talk {
-    news: Sender<News>,
-    /// Whether callbacks wait for their answer.
-    waits: bool,
-}
-
-impl Talk {
-    /// Reports progress; whether to go on.
-    pub(super) fn progress(&self, progress: Progress) -> bool {
-        self.ask(|answer| News::Progress(progress, answer))
-    }
-
-    /// Shows a preview; whether to go on.
-    pub(super) fn preview(&self, voxels: SparseVoxels) -> bool {
-        self.ask(|answer| News::Preview(voxels, answer))
-    }
-
-    fn ask(&self, news: impl FnOnce(Sender<bool>) -> News) -> bool {
-        let (answer, answered) = bounded(1);
-        let told = self.news.send(news(answer)).is_ok();
-        !self.waits || (told && answered.recv().unwrap_or(false))
-    }
-}
-
 /// What the thread is asked for.
 enum Task {
     Examine,
     Load,
-    Make(Order),
+    Make(Vec<Order>),
 }
 
 /// Handle of the thread.
@@ -120,19 +101,22 @@ impl PythonThread {
         Ok(Self { tasks })
     }
 
-    /// Finds out whether a GPU works and the checkpoint is complete.
+    /// Finds out whether the device works and the checkpoint is complete.
     pub(super) fn examine(&self) -> Receiver<News> {
         self.order(Task::Examine)
     }
 
-    /// Loads the model, whether anybody listens or not.
+    /// The same, then loads the model, whether anybody listens or not.
     pub(super) fn load(&self) -> Receiver<News> {
         self.order(Task::Load)
     }
 
-    /// Makes what an order asks for.
-    pub(super) fn make(&self, order: Order) -> Receiver<News> {
-        self.order(Task::Make(order))
+    /// Makes what some orders of one resolution ask for; their watches talk to this end of the news.
+    pub(super) fn make(&self, orders: impl FnOnce(&Sender<News>) -> Vec<Order>) -> Receiver<News> {
+        let (news, inbox) = unbounded();
+        let orders = orders(&news);
+        let _ = self.tasks.send((Task::Make(orders), news));
+        inbox
     }
 
     /// Where the thread is gone the news end at once.
@@ -152,17 +136,12 @@ fn serve(tasks: &Receiver<(Task, Sender<News>)>, place: &Place) {
     for (task, news) in tasks {
         let end = match task {
             Task::Examine => News::Examined(desk.examine()),
-            Task::Load => News::Loaded(desk.load(&Talk {
-                news: news.clone(),
-                waits: false,
-            })),
-            Task::Make(order) => News::Made(desk.make(
-                &order,
-                &Talk {
-                    news: news.clone(),
-                    waits: true,
-                },
-            )),
+            Task::Load => {
+                // Known long before the model is loaded.
+                let _ = news.send(News::Examined(desk.examine()));
+                News::Loaded(desk.load(news.clone()))
+            }
+            Task::Make(orders) => News::Made(desk.make(orders)),
         };
         let _ = news.send(end);
     }
@@ -179,28 +158,33 @@ struct Desk<'a> {
 
 impl Desk<'_> {
     fn examine(&mut self) -> Result<Option<Description>, PythonError> {
-        match self.with(|py, session| session.examine(py).map_err(Failure::Raised)) {
+        match self.with(|py, session, _| session.examine(py)) {
             Ok(found) => Ok(found),
             Err(Failure::Error(error)) => Err(error),
-            Err(_) => Err(PythonError::Interrupted),
+            Err(Failure::Cancelled) => Err(PythonError::Interrupted),
         }
     }
 
-    fn load(&mut self, talk: &Talk) -> Result<Description, Failure> {
-        self.with(|py, session| session.load(py, talk).map_err(Failure::Raised))
+    fn load(&mut self, news: Sender<News>) -> Result<Description, Failure> {
+        let tell = move |progress| {
+            let _ = news.send(News::Loading(progress));
+        };
+        self.with(|py, session, _| session.load(py, tell))
     }
 
-    fn make(&mut self, order: &Order, talk: &Talk) -> Result<(SparseVoxels, Description), Failure> {
-        self.with(|py, session| session.generate(py, order, talk))
+    fn make(&mut self, orders: Vec<Order>) -> Result<Made, Failure> {
+        self.with(|py, session, program| session.generate(py, orders, program))
     }
 
     /// Does something in Python.
     fn with<T>(
         &mut self,
-        work: impl FnOnce(pyo3::Python<'_>, &Session) -> Result<T, Failure>,
+        work: impl FnOnce(pyo3::Python<'_>, &Session, &Path) -> PyResult<T>,
     ) -> Result<T, Failure> {
         let (session, program) = self.session()?;
-        pyo3::Python::attach(|py| work(py, session).map_err(|error| failure(py, error, program)))
+        pyo3::Python::attach(|py| {
+            work(py, session, program).map_err(|error| failure(py, &error, program))
+        })
     }
 
     fn session(&mut self) -> Result<&(Session, PathBuf), PythonError> {

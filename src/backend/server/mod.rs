@@ -16,6 +16,7 @@ mod retry;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod together;
 mod upload;
 
 use std::cell::RefCell;
@@ -44,6 +45,9 @@ const MAX_RESULT_BYTES: usize = 256 << 20;
 
 /// Most bytes of an answer to `/health` and its like that are read.
 const MAX_PAGE_BYTES: usize = 64 << 10;
+
+/// Prompts that are sent at once, as many as a server makes together by default.
+const TOGETHER: usize = 4;
 
 /// How long what a server said of its health is believed.
 const HEALTH_LASTS: Duration = Duration::from_secs(1);
@@ -289,12 +293,35 @@ impl Backend for Server {
         }
     }
 
-    /// Model, version and address, as another server may call another model the same. Asks as
-    /// [`Backend::describe`] does.
-    fn cache_identity(&self) -> Option<String> {
+    /// What the server tells, so that all servers with the same model share results; else model, version and address,
+    /// as another server may call another model the same. Asks as [`Backend::describe`] does.
+    fn cache_identity(&mut self) -> Option<String> {
         let health = self.recent_health()?;
+        if health.identity.is_some() {
+            return health.identity;
+        }
         let version = health.version.unwrap_or_default();
         Some(format!("{}\n{version}\n{}", health.model?, self.address))
+    }
+
+    /// Several only where the server tells its identity, as those of this project do: another one may not even listen
+    /// to a second connection while it works. Asks as [`Backend::describe`] does.
+    fn batch_size(&self) -> usize {
+        match self.recent_health() {
+            Some(Health {
+                identity: Some(_), ..
+            }) => TOGETHER,
+            _ => 1,
+        }
+    }
+
+    /// Sends all at once; the server decides what it makes together.
+    fn generate_batch(
+        &mut self,
+        prompts: &[Prompt],
+        watches: &mut [&mut dyn Watch],
+    ) -> Vec<Result<SparseVoxels, BackendError>> {
+        together::generate(self, prompts, watches)
     }
 
     fn generate(

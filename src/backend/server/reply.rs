@@ -32,6 +32,8 @@ pub struct Health {
     pub version: Option<String>,
     /// What the model runs on, where it tells.
     pub device: Option<String>,
+    /// Everything besides a prompt that decides what it makes, where it tells: the same for servers that make the same.
+    pub identity: Option<String>,
     /// Its last error, where there was one.
     pub last_error: Option<String>,
 }
@@ -52,8 +54,11 @@ impl Health {
             _ if text.trim_start().starts_with('<') => return None,
             _ => HealthStatus::Healthy,
         };
+        // Whole and as it is: a cut one might be another's.
+        let identity = json.get("identity").and_then(Value::as_str);
         Some(Self {
             status,
+            identity: identity.filter(|text| !text.is_empty()).map(Into::into),
             model: word("model"),
             version: word("version"),
             device: word("device_name").or_else(|| word("device")),
@@ -137,6 +142,9 @@ mod tests {
             Health::read(br#"{"status":"on fire"}"#).unwrap().status,
             HealthStatus::Error
         );
+        let long = "x".repeat(2 * MAX_LINE);
+        let told = format!(r#"{{"identity":"{long}"}}"#);
+        assert_eq!(Health::read(told.as_bytes()).unwrap().identity, Some(long));
         assert_eq!(Health::read(b"<html>hello</html>"), None);
     }
 

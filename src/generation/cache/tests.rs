@@ -52,7 +52,7 @@ impl Backend for Counting {
             .collect()
     }
 
-    fn cache_identity(&self) -> Option<String> {
+    fn cache_identity(&mut self) -> Option<String> {
         (!self.nameless).then(|| "one voxel 1".into())
     }
 }

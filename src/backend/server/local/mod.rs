@@ -12,10 +12,11 @@ mod tests;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use self::process::Process;
-use super::{HealthStatus, Server, ServerError, ServerTimeouts};
+use super::{HealthStatus, Server, ServerError, ServerTimeouts, TOGETHER};
 use crate::backend::{
     Backend, BackendError, BackendInfo, Cancelled, Progress, Prompt, Stage, Watch,
 };
@@ -35,6 +36,11 @@ const MAX_FAILURES: u32 = 3;
 
 /// How often somebody who waits looks up.
 const TICK: Duration = Duration::from_millis(20);
+
+type End = Result<SparseVoxels, BackendError>;
+
+/// How a process ended, and what it said last.
+type Death = (ExitStatus, Option<String>);
 
 /// How a server process is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,45 +165,38 @@ impl LocalServer {
         self.failed = Instant::now();
     }
 
-    /// Whether a request met a process that had ended before.
-    fn came_too_late(&mut self, outcome: &Result<SparseVoxels, BackendError>) -> bool {
-        let unheard = matches!(
-            outcome,
-            Err(BackendError::Server(
-                ServerError::Unreachable { .. }
-                    | ServerError::Dropped {
-                        answered: false,
-                        ..
-                    }
-            ))
-        );
-        unheard
+    /// Whether requests met a process that had ended before.
+    fn came_too_late(&mut self, ends: &[End]) -> bool {
+        ends.iter().any(is_unheard)
             && self
                 .process
                 .as_mut()
                 .is_some_and(|process| process.end_within(ENDS_WITHIN).is_some())
     }
 
-    /// What an error of the connection means for the process behind it.
-    fn judge(&mut self, error: ServerError) -> ServerError {
+    /// What an error of a connection means for the process behind it. A batch has several, and a process ends once:
+    /// `death` is how, after the first of them.
+    fn judge(&mut self, error: ServerError, death: &mut Option<Death>) -> ServerError {
         match error {
             ServerError::Unreachable { .. }
             | ServerError::Silent { .. }
             | ServerError::Dropped { .. }
             | ServerError::Broken { .. } => {
-                let end = self
-                    .process
-                    .as_mut()
-                    .and_then(|process| Some((process.end_within(ENDS_WITHIN)?, process.said())));
-                self.fail();
-                match end {
+                if let Some(process) = &mut self.process {
+                    let end = process.end_within(ENDS_WITHIN);
+                    *death = end.map(|end| (end, process.said()));
+                    self.fail();
+                }
+                match death.clone() {
                     Some((end, said)) => ServerError::Died { end, said },
                     None => error,
                 }
             }
             // Nobody else uses it: it has no room because it has given up.
             ServerError::Busy { detail, .. } => {
-                self.fail();
+                if self.process.is_some() {
+                    self.fail();
+                }
                 ServerError::Unfit { detail }
             }
             other => other,
@@ -221,22 +220,72 @@ impl Backend for LocalServer {
         prompt: &Prompt,
         watch: &mut dyn Watch,
     ) -> Result<SparseVoxels, BackendError> {
-        Server::check(prompt)?;
-        self.ensure(watch)?;
-        let mut outcome = self.server.generate(prompt, watch);
-        if self.came_too_late(&outcome) {
-            self.ensure(watch)?;
-            outcome = self.server.generate(prompt, watch);
-        }
-        match outcome {
-            Ok(voxels) => {
-                self.failures = 0;
-                Ok(voxels)
+        let mut ends = self.generate_batch(std::slice::from_ref(prompt), &mut [watch]);
+        ends.pop().unwrap_or(Err(BackendError::NoPicture))
+    }
+
+    fn batch_size(&self) -> usize {
+        TOGETHER
+    }
+
+    fn generate_batch(
+        &mut self,
+        prompts: &[Prompt],
+        watches: &mut [&mut dyn Watch],
+    ) -> Vec<Result<SparseVoxels, BackendError>> {
+        let mut ends: Vec<End> = Vec::new();
+        // Whoever leaves while a process starts, or waits for one that fails, has its end; the next one waits anew.
+        for (prompt, watch) in prompts.iter().zip(watches.iter_mut()) {
+            match Server::check(prompt).and_then(|()| self.ensure(&mut **watch)) {
+                Ok(()) => break,
+                Err(error) => ends.push(Err(error)),
             }
-            Err(BackendError::Server(error)) => Err(self.judge(error).into()),
-            Err(other) => Err(other),
+        }
+        let prompts = prompts.get(ends.len()..).unwrap_or_default();
+        let watches = watches.get_mut(ends.len()..).unwrap_or_default();
+        let mut made = self.server.generate_batch(prompts, watches);
+        if self.came_too_late(&made) {
+            for (end, (prompt, watch)) in made.iter_mut().zip(prompts.iter().zip(watches)) {
+                if is_unheard(end) {
+                    *end = self
+                        .ensure(&mut **watch)
+                        .and_then(|()| self.server.generate(prompt, &mut **watch));
+                }
+            }
+        }
+        if made.iter().any(Result::is_ok) {
+            self.failures = 0;
+        }
+        let mut death = None;
+        ends.extend(made.into_iter().map(|end| match end {
+            Err(BackendError::Server(error)) => Err(self.judge(error, &mut death).into()),
+            other => other,
+        }));
+        ends
+    }
+
+    /// What the server tells once its model is loaded; nothing that holds for this process only, as the next one has
+    /// another port.
+    fn cache_identity(&mut self) -> Option<String> {
+        match self.process.as_mut()?.end() {
+            None => self.server.recent_health()?.identity,
+            Some(_) => None,
         }
     }
+}
+
+/// Whether a request failed before anything was heard of it.
+fn is_unheard(end: &End) -> bool {
+    matches!(
+        end,
+        Err(BackendError::Server(
+            ServerError::Unreachable { .. }
+                | ServerError::Dropped {
+                    answered: false,
+                    ..
+                }
+        ))
+    )
 }
 
 /// Starts a process and waits until it listens.

@@ -60,6 +60,7 @@ fn a_server_without_stream_is_asked_by_post_and_its_textured_mesh_becomes_voxels
         let stand_in = stranger(refusal);
         let mut server = stand_in.server().reached().unwrap();
         assert!(server.describe().ready);
+        assert_eq!(server.batch_size(), 1, "it may work one by one");
         let voxels = outcome(&mut server).unwrap();
         assert_eq!(voxels.resolution(), 64);
         for color in [RED, BLUE] {

@@ -1,0 +1,38 @@
+"""What decides a result besides the request, as one text: a program that keeps results finds them
+again under it, whether they were made in its own process or by a server.
+
+Rounding is part of it, since it decides about cells: the device's name and the dtype count. Who
+removes backgrounds is not, there being one (`image.rembg_cut_out`).
+"""
+
+from pathlib import Path
+
+import torch
+
+from . import __version__
+from .checkpoint import Checkpoint
+
+
+def device_name(device: torch.device) -> str:
+    """The device's name, for people."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def identity_of(
+    checkpoint: Checkpoint, encoder: Path, device: torch.device, dtype: torch.dtype, *, fast: bool
+) -> str:
+    """The text for these networks, of which the image encoder lies in a folder; reads no weights.
+
+    `fast` as in `Trellis.load`.
+    """
+    return ", ".join(
+        (
+            f"crossworld-trellis {__version__}",
+            f"torch {torch.__version__}",
+            checkpoint.identity,
+            f"{encoder.parent.name}/{encoder.name}",
+            device_name(device),
+            str(dtype).removeprefix("torch."),
+            "fast" if fast else "plain",
+        )
+    )

@@ -52,7 +52,7 @@ fn frame(app: &mut App) -> Duration {
 }
 
 fn request(app: &mut App, picture: &Picture) -> Entity {
-    let request = GenerateRequest::new(picture.clone());
+    let request = GenerateRequest::new(picture.clone()).no_cache();
     let world = app.world_mut();
     let entity = world.resource_scope(|world, mut image_to_3d: Mut<ImageTo3D>| {
         image_to_3d.generate(&mut world.commands(), request)

@@ -26,6 +26,8 @@ fn app() -> App {
     backends.register(Python::NAME, || Ok(Box::new(backend(shared_checkpoint()))));
     let mut app = headless_app();
     app.insert_resource(backends);
+    // Each request shall reach torch, and the user's cache stay as it is.
+    app.world_mut().resource_mut::<TrellisSettings>().cache = None;
     app
 }
 

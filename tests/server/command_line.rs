@@ -29,6 +29,7 @@ fn trellis(place: &Place, folder: &Path) -> Command {
         .envs(variables())
         .env("TRELLIS_PYTHON", &place.python)
         .env("TRELLIS_MODEL_PATH", &place.checkpoint)
+        .env("TRELLIS_CACHE", folder.join("kept"))
         .env_remove("TRELLIS_BACKEND");
     command
 }

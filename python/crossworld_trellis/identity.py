@@ -19,11 +19,17 @@ def device_name(device: torch.device) -> str:
 
 
 def identity_of(
-    checkpoint: Checkpoint, encoder: Path, device: torch.device, dtype: torch.dtype, *, fast: bool
+    checkpoint: Checkpoint,
+    encoder: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    fast: bool,
+    float8: bool = False,
 ) -> str:
     """The text for these networks, of which the image encoder lies in a folder; reads no weights.
 
-    `fast` as in `Trellis.load`.
+    `fast` and `float8` as in `Trellis.load`.
     """
     return ", ".join(
         (
@@ -32,7 +38,7 @@ def identity_of(
             checkpoint.identity,
             f"{encoder.parent.name}/{encoder.name}",
             device_name(device),
-            str(dtype).removeprefix("torch."),
+            str(dtype).removeprefix("torch.") + (" and float8" if float8 else ""),
             "fast" if fast else "plain",
         )
     )

@@ -8,9 +8,13 @@ from typing import Any, Generic, TypeVar
 import torch
 
 from .checkpoint import Checkpoint
+from .checkpoint.roles import LATENT_FLOW, STRUCTURE_FLOW
 from .checkpoint.stored import StoredModels
 from .device import free_cached_memory
+from .models.float8_layers import round_blocks
 from .models.image_encoder import ImageEncoder
+
+_FLOWS = (STRUCTURE_FLOW, LATENT_FLOW)
 
 Models = TypeVar("Models", bound=StoredModels)
 Encoder = TypeVar("Encoder")
@@ -91,15 +95,40 @@ class Shelf(ModelShelf[Checkpoint, ImageEncoder]):
         dtype: torch.dtype,
         keep: bool,
         encoder: str | os.PathLike[str] | None,
+        rounds: bool = False,
+        float8: bool = False,
     ) -> None:
+        """With `rounds` the image encoder may round as the flows do. With `float8` the flows'
+        large products are of eight bits."""
         super().__init__(
             checkpoint,
             device=device,
             dtype=dtype,
             keep=keep,
-            load_encoder=lambda: checkpoint.load_image_encoder(device=device, folder=encoder),
+            load_encoder=self._read_encoder,
         )
         self._encoder_source = encoder
+        self._rounds = rounds
+        self.float8 = float8
+
+    def model(self, role: str) -> Any:
+        """As `ModelShelf.model`. A flow that is kept on a GPU keeps only what its steps need."""
+        if self.holds(role) or role not in _FLOWS:
+            return super().model(role)
+        flow = super().model(role)
+        if self.float8:
+            round_blocks(flow.blocks)
+        if self.holds(role) and self.device.type == "cuda":
+            flow.rest_modulations()
+        return flow
+
+    def _read_encoder(self) -> ImageEncoder:
+        encoder = self.checkpoint.load_image_encoder(
+            device=self.device, folder=self._encoder_source
+        )
+        if self._rounds:
+            encoder.round_products()
+        return encoder
 
     def encoder_folder(self) -> Path:
         """Where the image encoder lies. Raises `CheckpointError`."""

@@ -26,6 +26,7 @@ from crossworld_trellis.models.image_encoder import (
     normalise,
 )
 from crossworld_trellis.models.image_encoder_weights import layout
+from crossworld_trellis.models.rounded_products import RoundedLinear
 
 Weights = dict[str, Tensor]
 
@@ -356,3 +357,25 @@ def test_importing_the_encoder_does_not_import_transformers() -> None:
 def _known(entries: dict[str, Any]) -> dict[str, Any]:
     """The entries of a config.json that say which network it is."""
     return {name: entries[name] for name in ImageEncoderConfig.__dataclass_fields__}
+
+
+def test_rounded_matrices_take_half_the_memory_and_hardly_change_the_tokens() -> None:
+    exact, rounded = (ImageEncoder.from_folder(IMAGE_ENCODER) for _ in range(2))
+    rounded.round_products()
+    layers = [each for each in rounded.network.modules() if isinstance(each, RoundedLinear)]
+    assert len(layers) == 6 * CONFIG["num_hidden_layers"]
+    assert all(each.weight.dtype == torch.float16 for each in layers)
+    one, other = exact.encode(picture()), rounded.encode(picture())
+    assert other.dtype == torch.float32
+    assert 0 < (one - other).abs().max() < 0.01
+
+
+def test_a_matrix_with_numbers_too_large_for_float16_stays_as_it_is() -> None:
+    encoder = ImageEncoder.from_folder(IMAGE_ENCODER)
+    large = next(each for each in encoder.network.modules() if isinstance(each, torch.nn.Linear))
+    with torch.no_grad():
+        large.weight[0, 0] = 1e5
+    encoder.round_products()
+    linear = [each for each in encoder.network.modules() if isinstance(each, torch.nn.Linear)]
+    assert linear == [large]
+    assert encoder.encode(picture()).isfinite().all()

@@ -9,7 +9,7 @@ import itertools
 
 import pytest
 import torch
-from test_kernels import LENGTHS, by_item, near, random, scales, updates
+from test_kernels import LENGTHS, by_item, near, outgrowing, random, scales, updates
 from torch.nn.functional import linear
 
 from crossworld_trellis.kernels.attention import starts_of
@@ -54,6 +54,16 @@ def test_packed_items_see_only_themselves(items: tuple[int, ...]) -> None:
     starts = starts_of(items, query.device)
     result = launch(query, key, value, starts, max(items), memory_of_item=None)
     assert near(result, by_item(query, key, value, items))
+
+
+def test_scores_may_grow_far_beyond_the_first_ones() -> None:
+    from crossworld_trellis.kernels.triton_attention import launch
+
+    query, key, value = random(1, 400, 3, 2, 16).half().unbind(2)
+    key = outgrowing(query, key)
+    starts = starts_of((400,), query.device)
+    result = launch(query, key, value, starts, 400, memory_of_item=None)
+    assert near(result, by_item(query, key, value, (400,)))
 
 
 @pytest.mark.parametrize("shared", [True, False])

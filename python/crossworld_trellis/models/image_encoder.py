@@ -1,11 +1,13 @@
 """The image encoder: from prepared pictures to the tokens that both flows are conditioned on.
 
 DINOv2 with registers (Oquab et al. 2023, Darcet et al. 2023), as transformers implements it, up to
-and without its last norm. Always float32, whatever the flows compute in. Pictures come prepared
-from `image`; where the folder of the encoder comes from is for `checkpoint` to know.
+and without its last norm. Always float32, whatever the flows compute in; its products may be told
+to see ten bits. Pictures come prepared from `image`; where the folder of the encoder comes from is
+for `checkpoint` to know.
 """
 
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm, linear
 
 from .image_encoder_weights import EncoderError, layout, load_weights
+from .rounded_products import round_matrices, ten_bits
 
 __all__ = ["EncoderError", "ImageEncoder", "ImageEncoderConfig", "build_network", "normalise"]
 
@@ -113,6 +116,7 @@ class ImageEncoder(nn.Module):
         self.network.layernorm = nn.Identity()
         patches = self.network.embeddings.patch_embeddings
         patches.projection = PatchProjection(patches.projection)
+        self._rounds = False
         self.eval()
 
     @classmethod
@@ -145,6 +149,12 @@ class ImageEncoder(nn.Module):
         load_weights(network, path, device=device, layout=layout)
         return cls(network, config).requires_grad_(False)
 
+    def round_products(self) -> None:
+        """From now on products on a CUDA device see ten bits of each number, and matrices take half
+        the memory. For flows in half precision, which round what comes out of this anyway."""
+        round_matrices(self.network)
+        self._rounds = True
+
     @property
     def width(self) -> int:
         """Channels of a token."""
@@ -165,12 +175,19 @@ class ImageEncoder(nn.Module):
 
         They may lie on another device. Raises `EncoderError`.
         """
-        x = self.before_norm(pictures)
-        return layer_norm(x, (self.width,), eps=1e-5)
+        return self.conditions(self.pixels(pictures))
 
     @torch.inference_mode()
     def before_norm(self, pictures: Tensor) -> Tensor:
         """The tokens as the last block leaves them, else as `encode`."""
+        return self._tokens(self.pixels(pictures))
+
+    @torch.inference_mode()
+    def pixels(self, pictures: Tensor) -> Tensor:
+        """Prepared pictures as the network takes them: [K,518,518,3] uint8 →[K,3,518,518].
+
+        They may lie on another device. Raises `EncoderError`.
+        """
         side = self.config.image_size
         shape, expected = list(pictures.shape), [max(len(pictures), 1), side, side, 3]
         if shape != expected or pictures.dtype != torch.uint8:
@@ -178,8 +195,16 @@ class ImageEncoder(nn.Module):
                 f"the pictures are {pictures.dtype} of shape {shape}, but must be "
                 f"torch.uint8 of shape [K, {side}, {side}, 3]: prepare them with image.preprocess"
             )
-        pixels = normalise(pictures.to(self._device, non_blocking=True))
-        return self.network(pixels).last_hidden_state
+        return normalise(pictures.to(self._device, non_blocking=True))
+
+    @torch.inference_mode()
+    def conditions(self, pixels: Tensor) -> Tensor:
+        """The second half of `encode`, which needs nothing from the host: `pixels` → [K,1374,C]."""
+        return layer_norm(self._tokens(pixels), (self.width,), eps=1e-5)
+
+    def _tokens(self, pixels: Tensor) -> Tensor:
+        with ten_bits() if self._rounds else nullcontext():
+            return self.network(pixels).last_hidden_state
 
     @property
     def _device(self) -> torch.device:

@@ -19,7 +19,10 @@ from ..sparse.convolution import SubmanifoldConv3d
 from ..sparse.grid import Pooling, VoxelGrid, pool, unpool
 from .attention import Memory
 from .embedding import TimestepEmbedder, position_embedding
+from .schedules import Schedules
 from .transformer import BLOCK_EPS, FloatLayerNorm, FlowConfig, ModulatedBlocks, spread
+
+_OfSteps = list[tuple[Tensor, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,17 +124,16 @@ class LatentFlow(nn.Module):
             for channels in [width] + [edge] * plain
         )
         self.out_layer = nn.Linear(edge, config.out_channels)
+        self._schedules = Schedules[tuple[_OfSteps, _OfSteps]]()
 
     def field(self, condition: Tensor, times: Tensor, grid: VoxelGrid) -> "LatentField":
         """Binds the network to pictures [K,B,L,C] (B is 1 where samples share them), to the times
-        [S] of a run, already times 1000, and to the active voxels."""
-        embedded = self.t_embedder(times).to(self.dtype)
+        [S] of a run, already times 1000, which may lie on the host, and to the active voxels."""
+        edges, blocks = self._schedules.of(times, lambda: self._modulations(times))
         return LatentField(
             flow=self,
-            edges=list(zip(*(rows.unbind(0) for rows in self._edges(embedded)), strict=True)),
-            blocks=list(
-                zip(*(rows.unbind(0) for rows in self.blocks.modulations(embedded)), strict=True)
-            ),
+            edges=edges,
+            blocks=blocks,
             memories=self.blocks.memories(condition.to(self.dtype)),
             grid=grid,
             place=self._place(grid),
@@ -156,6 +158,20 @@ class LatentFlow(nn.Module):
             place=self._place(grid),
         )
         return field(x, 0, pictures=slice(None), guided=False)[0]
+
+    def rest_modulations(self) -> None:
+        """As `ModulatedBlocks.rest_modulations`. Weights may not change any more."""
+        self.blocks.rest_modulations()
+        self._schedules.keep()
+
+    def _modulations(self, times: Tensor) -> tuple[_OfSteps, _OfSteps]:
+        """Of every step, then of every residual block; the same of the transformer's blocks."""
+        embedded = self.t_embedder(times.to(self.input_layer.weight.device)).to(self.dtype)
+        edges, blocks = (
+            list(zip(*(rows.unbind(0) for rows in made), strict=True))
+            for made in (self._edges(embedded), self.blocks.modulations(embedded))
+        )
+        return edges, blocks
 
     def _edges(self, embedded: Tensor) -> list[Tensor]:
         """Modulations [S,2,1,C] of the residual blocks, in order."""

@@ -20,7 +20,7 @@ from crossworld_trellis.models.gaussian_decoder import GaussianDecoder
 from crossworld_trellis.models.latent_flow import LatentFlow
 from crossworld_trellis.models.released import GAUSSIAN_DECODER, LATENT_FLOW, STRUCTURE_FLOW
 from crossworld_trellis.models.released_trellis2 import STRUCTURE_FLOW as ROTARY
-from crossworld_trellis.models.released_trellis2 import TEXTURE_FLOW
+from crossworld_trellis.models.released_trellis2 import TEXTURE_FLOW_1024
 from crossworld_trellis.models.rotary_flow import DenseRotaryFlow, RotaryFlow
 from crossworld_trellis.models.structure_flow import StructureFlow
 from crossworld_trellis.sampler import TIME_SCALE, SamplerSettings, VelocityField, sample
@@ -317,7 +317,7 @@ def test_the_flows_of_trellis2_recorded_are_what_plain_torch_makes(dtype: torch.
         grid = dense.grid(samples, torch.device("cuda"))
         noise = torch.randn(len(grid), 8, device="cuda")
         assert_same_as_plain(graphs, "dense", dense.field(condition(), times(), grid), noise)
-    sparse = build(lambda: RotaryFlow(replace(TEXTURE_FLOW, **few), dtype=dtype))
+    sparse = build(lambda: RotaryFlow(replace(TEXTURE_FLOW_1024, **few), dtype=dtype))
     assert isinstance(sparse, RotaryFlow)
     for radius in (20.0, 15.0):
         grid = shell(radius=radius)

@@ -63,7 +63,8 @@ def add_norm(
 ) -> tuple[Tensor, Tensor]:
     """The stream [G,M,C] after an update, and its norm over channels, scaled.
 
-    With an update, both can be written to tensors `into`, the first of which may be the stream.
+    With an update, both can be written to tensors `into`, the first of which may be the stream;
+    without, both of these may be it.
     """
     factors = [scale.gain, scale.bias, None if update is None else update.gate]
     shared = all(each is None or each.numel() == x.shape[-1] for each in factors)

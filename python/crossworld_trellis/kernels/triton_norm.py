@@ -150,7 +150,8 @@ def _unit_heads(
         cosine = tl.load(cos + angle, mask=pair < WIDTH // 2, other=0.0)
         sine = tl.load(sin + angle, mask=pair < WIDTH // 2, other=0.0)
         even, odd = tl.split(tl.reshape(x, [ROWS, BLOCK // 2, 2]))
-        x = tl.reshape(tl.join(even * cosine - odd * sine, even * sine + odd * cosine), [ROWS, BLOCK])
+        turned = tl.join(even * cosine - odd * sine, even * sine + odd * cosine)
+        x = tl.reshape(turned, [ROWS, BLOCK])
     tl.store(start + place, x.to(parts.dtype.element_ty), mask=inside)
 
 

@@ -1,4 +1,4 @@
-"""The sizes of the released networks of the second generation, TRELLIS.2-4B; the twin of `released`.
+"""The sizes of the released networks of the second generation, TRELLIS.2-4B: twin of `released`.
 
 Its structure decoder is the first generation's.
 """
@@ -10,7 +10,7 @@ from typing import Any
 from .octree_decoder import BlockArguments, ShapeDecoderConfig, TextureDecoderConfig
 from .rotary_flow import RotaryFlowConfig
 
-SHAPE_FLOW = RotaryFlowConfig(
+SHAPE_FLOW_512 = RotaryFlowConfig(
     resolution=32,
     in_channels=32,
     out_channels=32,
@@ -26,11 +26,13 @@ SHAPE_FLOW = RotaryFlowConfig(
     dtype="bfloat16",
     initialization="scaled",
 )
-"""Of both shape flows; what their `resolution` says means nothing."""
+SHAPE_FLOW_1024 = replace(SHAPE_FLOW_512, resolution=64)
 
-TEXTURE_FLOW = replace(SHAPE_FLOW, in_channels=64)
+TEXTURE_FLOW_512 = replace(SHAPE_FLOW_512, in_channels=64)
 
-STRUCTURE_FLOW = replace(SHAPE_FLOW, resolution=16, in_channels=8, out_channels=8)
+TEXTURE_FLOW_1024 = replace(SHAPE_FLOW_1024, in_channels=64)
+
+STRUCTURE_FLOW = replace(SHAPE_FLOW_512, resolution=16, in_channels=8, out_channels=8)
 
 _DECODER: Mapping[str, Any] = {
     "model_channels": (1024, 512, 256, 128, 64),

@@ -1,8 +1,6 @@
 """What is kept of the times of a run."""
 
-import pytest
 import torch
-from golden_data import load_golden
 from torch import Tensor
 
 from crossworld_trellis.models.schedules import Schedules

@@ -1,9 +1,9 @@
 """A float32 network whose products see ten bits: `round_matrices` and `ten_bits`.
 
 CUDA can round what a float32 product multiplies to TF32, which has the ten bits of a float16, but
-the range of a float32. Matrices whose numbers float16 can hold therefore take half the memory and give
-the same products; each is made float32 again just before its own. Attention reads ten bits as well,
-for which there is a fast kernel. Sums, norms and the stream itself stay float32.
+the range of a float32. Matrices whose numbers float16 can hold therefore take half the memory and
+give the same products; each is made float32 again just before its own. Attention reads ten bits as
+well, for which there is a fast kernel. Sums, norms and the stream itself stay float32.
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping

@@ -91,6 +91,7 @@ class Trellis2:
     ) -> "Trellis2":
         """As `load`, of a checkpoint that is open already."""
         kind = checked_type(pipeline_type or checkpoint.description.default_type)
+        fast = config.fast() if fast is None else fast
         roles = roles_for(kind, checked_outputs(outputs, kind))
         where = choose_device(device)
         torso = choose_dtype(dtype, where, trained=torch.bfloat16)
@@ -106,6 +107,7 @@ class Trellis2:
             keep=not low_vram,
             load_encoder=lambda: checkpoint.load_image_encoder(device=where, folder=image_encoder),
             dtypes=dict.fromkeys(DECODERS, decoders),
+            fast=fast,
         )
         if not low_vram:
             shelf.encoder()
@@ -113,7 +115,6 @@ class Trellis2:
                 watch.tell("loading", index + 1, len(roles) + 1)
                 shelf.model(role)
         watch.tell("loading", len(roles) + 1, len(roles) + 1)
-        fast = config.fast() if fast is None else fast
         return cls(shelf, outputs, kind.name, fast=fast)
 
     @property

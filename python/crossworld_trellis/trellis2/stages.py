@@ -20,7 +20,7 @@ from ..checkpoint.trellis2_roles import (
     shape_flow,
     texture_flow,
 )
-from ..device import exact_convolutions
+from ..device import exact_convolutions, rounded_products
 from ..guidance import GuidanceSettings, sample
 from ..image import CutOut, Source, crop_tightly, open_picture, resized, stack
 from ..models.dinov3_encoder import Dinov3Encoder
@@ -77,7 +77,8 @@ def look(
     conditions: dict[int, Tensor] = {}
     for side in kind.picture_sides:
         pixels = torch.tensor(stack([resized(square, side)]), device=shelf.device)
-        conditions[side] = encoder.encode(pixels)[:, None]  # [1,L,C]→[1,1,L,C]
+        with rounded_products(shelf.rounds):
+            conditions[side] = encoder.encode(pixels)[:, None]  # [1,L,C]→[1,1,L,C]
     return conditions
 
 
@@ -99,7 +100,8 @@ def find_structure(
     noise = noise_for(given, shape, random, "structure").to(shelf.device)
     grid = flow.grid(plan.samples, shelf.device)
     # Every type looks at the small picture here.
-    field = flow.field(conditions[512], network_times(plan.structure, shelf.device), grid)
+    times = network_times(plan.structure, shelf.device)
+    field = shelf.recorded(STRUCTURE_FLOW, flow.field(conditions[512], times, grid))
 
     def on_dense_step(step: Step) -> None:
         state = unpack(step.state, shape)
@@ -107,6 +109,7 @@ def find_structure(
 
     state = sample(field, pack(noise), plan.structure, grid.items, on_step=on_dense_step)
     del flow, field
+    shelf.tidy()
     cells = solid_cells(shelf, plan.kind, unpack(state, shape))
     return _grid(cells, plan.samples, "has no solid cell")
 
@@ -165,10 +168,12 @@ def _shape_pass(
     on_step: OnStep,
 ) -> Tensor:
     """[N,C] normalised latents of the shape, from one of the type's passes."""
-    flow: RotaryFlow = shelf.model(shape_flow(plan.kind.passes[index]))
+    role = shape_flow(plan.kind.passes[index])
+    flow: RotaryFlow = shelf.model(role)
     given = None if plan.noise is None else plan.noise.shapes[index]
     noise = noise_for(given, (len(grid), flow.config.out_channels), random, f"shapes[{index}]")
-    field = flow.field(condition, network_times(plan.shape, shelf.device), grid)
+    times = network_times(plan.shape, shelf.device)
+    field = shelf.recorded(role, flow.field(condition, times, grid))
     state = sample(field, noise.to(shelf.device), plan.shape, grid.items, on_step=on_step)
     del flow, field
     shelf.tidy()
@@ -186,11 +191,13 @@ def find_texture(
 ) -> Tensor:
     """[N,C] the latents of the material of a shape's latent voxels."""
     side = plan.kind.texture_pass
-    flow: RotaryFlow = shelf.model(texture_flow(side))
+    role = texture_flow(side)
+    flow: RotaryFlow = shelf.model(role)
     given = None if plan.noise is None else plan.noise.texture
     noise = noise_for(given, (len(shape.grid), flow.config.out_channels), random, "texture")
     times = network_times(plan.texture, shelf.device)
     field = flow.field(conditions[side], times, shape.grid, shape.state)
+    field = shelf.recorded(role, field)
     state = sample(field, noise.to(shelf.device), plan.texture, shape.grid.items, on_step=on_step)
     return denormalised(state, shelf.checkpoint.description.texture_latents)
 
@@ -269,6 +276,8 @@ def _refined(shelf: Shelf2, plan: Plan2, latents: Tensor, grid: VoxelGrid) -> tu
     for index, span in enumerate(grid.spans):
         coords = decoder.occupancy(latents[span], _item(grid, index)).levels[-1].coords
         parts.append(_numbered(coords, index))
+    del decoder
+    shelf.tidy()
     resolution, cells = fit(torch.cat(parts), plan.kind.resolution, max_tokens=plan.max_tokens)
     return resolution, _grid(cells, plan.samples, "lost all its voxels when they were split")
 

@@ -20,10 +20,10 @@ from .batch import Batch, Member, NobodyLeft, Sample, conditions, grid_of, renum
 from .checkpoint import Checkpoint, roles_for
 from .checkpoint.roles import LATENT_FLOW, STRUCTURE_FLOW
 from .decoding import decode, denormalised, solid_cells
-from .device import choose_device, choose_dtype, memory_errors
+from .device import choose_device, choose_dtype, free_cached_memory, memory_errors
 from .errors import TrellisError
 from .forecast import Forecast
-from .graphs import Graphs, StepField, Work, can_record
+from .graphs import StepField, Work
 from .identity import identity_of
 from .image import CutOut, Source, preprocess, squeeze, stack
 from .kernels.choice import plain
@@ -46,7 +46,6 @@ from .sampler import (
     SamplerSettings,
     SettingsError,
     Step,
-    VelocityField,
     check_mode,
     sample,
 )
@@ -61,15 +60,12 @@ __all__ = ["EmptyResultError", "Noise", "Request", "Sample", "Trellis"]
 class Trellis:
     """A checkpoint made ready to generate: made by `load`. One thread at a time may use it."""
 
-    def __init__(
-        self, shelf: Shelf, outputs: Sequence[str], *, fast: bool = True, record: bool = True
-    ) -> None:
-        """`fast` as in `load`; `record` allows CUDA graphs, which keep the networks in memory."""
+    def __init__(self, shelf: Shelf, outputs: Sequence[str], *, fast: bool = True) -> None:
+        """`fast` as in `load`."""
         self._shelf = shelf
         self._fast = fast
         self.forecast_steps = 0
         """Steps of the last call that took no run of a network, because they were forecast."""
-        self._graphs = Graphs() if fast and record and can_record(shelf.device) else None
         self.outputs = tuple(outputs)
         self.resolution: int = shelf.checkpoint.config(LATENT_FLOW).resolution
         """Cells per axis of the active voxels."""
@@ -157,16 +153,17 @@ class Trellis:
             dtype=torso,
             keep=not low_vram,
             encoder=image_encoder,
-            # The flows would round what it gives anyway.
-            rounds=fast and where.type == "cuda" and torso != torch.float32,
+            fast=fast,
             float8=eight_bits,
         )
-        trellis = cls(shelf, outputs, fast=fast, record=not low_vram)
+        trellis = cls(shelf, outputs, fast=fast)
         if not low_vram:
             shelf.encoder()
             for index, role in enumerate(roles):
                 watch.tell("loading", index + 1, len(roles) + 1)
                 shelf.model(role)
+        # What was only there while networks took their final form.
+        free_cached_memory(where)
         watch.tell("loading", len(roles) + 1, len(roles) + 1)
         return trellis
 
@@ -373,7 +370,7 @@ class Trellis:
                 ]
         members = batch.living()
         encoder = self._shelf.encoder()
-        seen = self._replayed("picture", Work(encoder.conditions))
+        seen = self._shelf.recorded("picture", Work(encoder.conditions))
         for member in members:
             pixels = encoder.pixels(torch.from_numpy(stack(squares[member])))
             tokens = seen(pixels, 0, pictures=slice(len(pixels)), guided=False)
@@ -432,7 +429,7 @@ class Trellis:
             guess(step)
 
         settings = plan.structure if stage == "structure" else plan.latents
-        forecast = Forecast(self._replayed(stage, field), settings)
+        forecast = Forecast(self._shelf.recorded(stage, field), settings)
         state = sample(
             forecast,
             noise.to(self.device),
@@ -443,9 +440,6 @@ class Trellis:
         )
         self.forecast_steps += forecast.saved
         return state
-
-    def _replayed(self, name: str, field: StepField) -> VelocityField:
-        return field if self._graphs is None else self._graphs.replayed(name, field)
 
 
 def _precision(device: torch.device, dtype: str, float8: bool | None) -> tuple[torch.dtype, bool]:

@@ -76,9 +76,9 @@ class ModelShelf(Generic[Models, Encoder]):
         """Whether the network in a role lies ready, so that asking for it costs nothing."""
         return role in self._kept
 
-    def recorded(self, role: str, field: StepField) -> VelocityField:
-        """A field of the flow in a role, whose steps may be recorded."""
-        return field if self._graphs is None else self._graphs.replayed(role, field)
+    def recorded(self, name: str, field: StepField) -> VelocityField:
+        """A field bound to a network, whose steps may be recorded. One name for each network."""
+        return field if self._graphs is None else self._graphs.replayed(name, field)
 
     def encoder(self) -> Encoder:
         """The image encoder. Raises as `model`."""
@@ -106,20 +106,19 @@ class Shelf(ModelShelf[Checkpoint, ImageEncoder]):
         dtype: torch.dtype,
         keep: bool,
         encoder: str | os.PathLike[str] | None,
-        rounds: bool = False,
+        fast: bool = False,
         float8: bool = False,
     ) -> None:
-        """With `rounds` the image encoder may round as the flows do. With `float8` the flows'
-        large products are of eight bits."""
+        """With `float8` the flows' large products are of eight bits."""
         super().__init__(
             checkpoint,
             device=device,
             dtype=dtype,
             keep=keep,
             load_encoder=self._read_encoder,
+            fast=fast,
         )
         self._encoder_source = encoder
-        self._rounds = rounds
         self.float8 = float8
 
     def model(self, role: str) -> Any:
@@ -137,7 +136,7 @@ class Shelf(ModelShelf[Checkpoint, ImageEncoder]):
         encoder = self.checkpoint.load_image_encoder(
             device=self.device, folder=self._encoder_source
         )
-        if self._rounds:
+        if self.rounds:
             encoder.round_products()
         return encoder
 

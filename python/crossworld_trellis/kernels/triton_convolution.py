@@ -1,10 +1,11 @@
 # pyright: basic, reportMissingImports=false, reportGeneralTypeIssues=false, reportCallIssue=false
 """The kernel behind `convolution`; imported where Triton is."""
 
-import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+
+from .triton_launch import launch as launch_variant
 
 _ROWS = 64
 
@@ -17,10 +18,10 @@ def _convolve(
     weight,
     bias,
     out,
-    count,
-    given,
     outputs,
     out_row,
+    count,
+    given,
     INPUTS: tl.constexpr,
     TAPS: tl.constexpr,
     ROWS: tl.constexpr,
@@ -59,23 +60,20 @@ def launch(
     if not count:
         return out
     columns = min(128, max(16, triton.next_power_of_2(outputs)))
-    with torch.cuda.device_of(feats):
-        _convolve[(triton.cdiv(count, _ROWS), triton.cdiv(outputs, columns))](
-            feats,
-            table.contiguous(),
-            weight.contiguous(),
-            bias,
-            out,
-            count,
-            len(feats),
-            outputs,
-            out.stride(0),
-            INPUTS=inputs,
-            TAPS=taps,
-            ROWS=_ROWS,
-            COLUMNS=columns,
-            DEPTH=64 if inputs % 64 == 0 else 32 if inputs % 32 == 0 else 16,
-            STAGES=3,
-            num_warps=4,
-        )
+    launch_variant(
+        _convolve,
+        (triton.cdiv(count, _ROWS), triton.cdiv(outputs, columns), 1),
+        (feats, table.contiguous(), weight.contiguous(), bias, out),
+        (outputs, out.stride(0)),
+        {
+            "INPUTS": inputs,
+            "TAPS": taps,
+            "ROWS": _ROWS,
+            "COLUMNS": columns,
+            "DEPTH": 64 if inputs % 64 == 0 else 32 if inputs % 32 == 0 else 16,
+            "STAGES": 3,
+        },
+        free=(count, len(feats)),
+        num_warps=4,
+    )
     return out

@@ -6,6 +6,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from .triton_launch import launch as launch_variant
+
 _FORMAT = torch.float8_e4m3fn
 
 
@@ -39,15 +41,12 @@ def launch(x: Tensor, after_gelu: bool) -> tuple[Tensor, Tensor]:
         x.new_empty((rows, 1), dtype=torch.float32),
     )
     if rows:
-        with torch.cuda.device_of(x):
-            _round_rows[(rows,)](
-                x,
-                values,
-                scales,
-                channels,
-                torch.finfo(_FORMAT).max,
-                AFTER_GELU=after_gelu,
-                BLOCK=triton.next_power_of_2(channels),
-                num_warps=4 if channels <= 2048 else 8,
-            )
+        launch_variant(
+            _round_rows,
+            (rows, 1, 1),
+            (x, values, scales),
+            (channels, torch.finfo(_FORMAT).max),
+            {"AFTER_GELU": after_gelu, "BLOCK": triton.next_power_of_2(channels)},
+            num_warps=4 if channels <= 2048 else 8,
+        )
     return values, scales

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
 from ..kernels.attention import starts_of
+from ..kernels.cuts import cut
 from ..kernels.norm import Scale, add_norm
 from ..sparse.convolution import SubmanifoldConv3d
 from ..sparse.grid import Pooling, VoxelGrid, pool, unpool
@@ -247,6 +248,7 @@ class LatentField:
         both = down + len(flow.out_blocks)
         edges, blocks = of_step[:both], of_step[both:]
         h, skips = flow.descend(state, edges[:down], grid)
+        cut()
         h = flow.blocks(
             (h + self.place)[None],
             blocks,
@@ -254,4 +256,5 @@ class LatentField:
             grid.pooled.grid.items,
             guided=guided,
         )
+        cut()
         return torch.stack([flow.ascend(branch, skips, edges[down:], grid) for branch in h])

@@ -17,7 +17,7 @@ from ..kernels.convolution import convolve, convolves
 from .gathering import Rows
 from .grid import VoxelGrid, with_zero_row
 
-BUFFER_BYTES = 256 << 20
+BUFFER_BYTES = 128 << 20
 """Most bytes of gathered features, or of products to gather, that a convolution holds at a time."""
 
 _TAPS = 27

@@ -189,6 +189,8 @@ class _CudaRecording:
                 finally:
                     self._end()
         except RuntimeError:
+            # Torch goes on recording into the memory of a graph that failed.
+            _place.cache_clear()
             _mend_random_numbers()
             raise
         self.velocities = self._result()

@@ -161,11 +161,12 @@ def test_previews_show_guesses_and_then_the_solid_cells(trellis: Trellis2) -> No
         PICTURE, seed=SEED, on_preview=told.append, on_progress=told.append, preview_every=5
     )
     previews = [each for each in told if isinstance(each, Preview)]
-    assert [each.voxels.resolution for each in previews] == [32, 32, 32]
+    assert [each.voxels.resolution for each in previews] == [32, 32, 32, 64, 64]
     expected = {(x, z, 31 - y) for _, x, y, z in load("pipeline_512")["coords_32"].tolist()}
-    assert cells(previews[-1].voxels) == expected
+    assert cells(previews[2].voxels) == expected
     assert told.index(previews[0]) == told.index(Progress("structure", 5, 12)) + 1
-    assert told.index(previews[-1]) == told.index(Progress("structure", 12, 12)) + 1
+    assert told.index(previews[2]) == told.index(Progress("structure", 12, 12)) + 1
+    assert told.index(previews[3]) == told.index(Progress("appearance", 5, 24)) + 1
 
 
 def test_low_vram_changes_no_result_and_keeps_no_network(golden: Sample2) -> None:

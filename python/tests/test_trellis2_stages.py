@@ -17,10 +17,12 @@ from crossworld_trellis.trellis2 import Noise2, Sample2, Trellis2
 from crossworld_trellis.trellis2.plan import Plan2
 from crossworld_trellis.trellis2.stages import (
     Shape,
+    Shelf2,
     decode,
     find_shape,
     find_structure,
     find_texture,
+    guess_shape,
     look,
     solid_cells,
 )
@@ -35,6 +37,7 @@ class Run:
     """Everything that a run leaves on its way."""
 
     name: str
+    shelf: Shelf2
     structure: Tensor
     grid: VoxelGrid
     shape: Shape
@@ -63,6 +66,10 @@ def ignore(_: Step) -> None:
     pass
 
 
+def ignore_shape(_: Step, grid: VoxelGrid, resolution: int) -> None:
+    pass
+
+
 @pytest.fixture(scope="module")
 def trellis() -> Trellis2:
     return Trellis2.load(MODEL, device="cpu", image_encoder=IMAGE_ENCODER, pipeline_type="512")
@@ -88,13 +95,13 @@ def run(trellis: Trellis2, request: pytest.FixtureRequest) -> Run:
         random = torch.Generator()
         seen = look(shelf, kind, PICTURE, preprocessed=False, cut_out=None)
         grid = find_structure(shelf, plan, seen, random, on_step=keep)
-        shape = find_shape(shelf, plan, seen, grid, random, on_step=ignore)
+        shape = find_shape(shelf, plan, seen, grid, random, on_step=ignore_shape)
         texture = find_texture(shelf, plan, seen, shape, random, on_step=ignore)
         [sample] = decode(shelf, plan, shape, texture)
         decoder = shelf.model("shape_slat_decoder")
         assert isinstance(decoder, ShapeDecoder)
         octree = decoder.occupancy(shape.latents, shape.grid)
-    return Run(name, states[-1], grid, shape, texture, octree, sample)
+    return Run(name, shelf, states[-1], grid, shape, texture, octree, sample)
 
 
 def test_the_structure_is_that_of_the_original(run: Run) -> None:
@@ -146,10 +153,20 @@ def test_the_first_pass_of_a_cascade_is_that_of_the_original(trellis: Trellis2) 
         seen = look(shelf, kind, PICTURE, preprocessed=False, cut_out=None)
         grid = VoxelGrid(golden["coords_32"])
         plan, random = plan_of(trellis, kind, noise), torch.Generator()
-        shape = find_shape(shelf, plan, seen, grid, random, on_step=ignore)
+        shape = find_shape(shelf, plan, seen, grid, random, on_step=ignore_shape)
     assert_golden(shape.latents, name, "slat_lr")
     octree = shelf.model("shape_slat_decoder").occupancy(shape.latents, grid)
     assert_golden(octree.levels[-1].coords, name, "coords_512")
+
+
+def test_a_guess_at_the_shape_is_the_first_level_of_its_octree(run: Run) -> None:
+    with torch.inference_mode():
+        [guess] = guess_shape(run.shelf, run.shape.state, run.shape.grid, run.shape.resolution)
+    side = run.shape.resolution // 8
+    _, x, y, z = run.octree.levels[1].coords.unbind(1)
+    assert guess.resolution == side
+    expected = torch.stack([x, z, side - 1 - y], dim=1).tolist()
+    assert {tuple(cell) for cell in guess.coords.tolist()} == {tuple(cell) for cell in expected}
 
 
 def test_half_precision_stays_near_single_and_runs_to_the_voxels() -> None:
@@ -165,7 +182,7 @@ def test_half_precision_stays_near_single_and_runs_to_the_voxels() -> None:
     with torch.inference_mode():
         seen = look(half._shelf, kind, PICTURE, preprocessed=False, cut_out=None)
         grid = VoxelGrid(golden["coords_32"])
-        shape = find_shape(half._shelf, plan, seen, grid, random, on_step=ignore)
+        shape = find_shape(half._shelf, plan, seen, grid, random, on_step=ignore_shape)
         texture = find_texture(half._shelf, plan, seen, shape, random, on_step=ignore)
         [sample] = decode(half._shelf, plan, shape, texture)
     assert cosine(shape.latents, golden["shape_slat"]) >= 0.999

@@ -93,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--family",
         choices=("trellis", "trellis2"),
         default="trellis",
-        help="generation of the model (default: the first); all options below are its",
+        help="generation of the model (default: the first)",
     )
     second = parser.add_argument_group("of the second generation only")
     second.add_argument("--pipeline-type", choices=PIPELINE_TYPES, default="512")
@@ -262,7 +262,9 @@ class Bench:
         )
         stage("structure", lambda: self._find_structure(seen, random))
         grid = repeated(self._coords, plan.samples)
-        shape = stage("shape", lambda: find_shape(shelf, plan, seen, grid, random, on_step=_ignore))
+        shape = stage(
+            "shape", lambda: find_shape(shelf, plan, seen, grid, random, on_step=_ignore_shape)
+        )
         texture = stage(
             "texture", lambda: find_texture(shelf, plan, seen, shape, random, on_step=_ignore)
         )

@@ -351,3 +351,7 @@ class _Run:
 
 def _ignore(_: Step) -> None:
     pass
+
+
+def _ignore_shape(_: Step, grid: VoxelGrid, resolution: int) -> None:
+    pass

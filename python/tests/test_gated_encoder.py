@@ -76,7 +76,8 @@ def test_generate_and_fetch_end_in_one_line_that_tells_the_way_in(
     assert main(["fetch", *chosen[:2]]) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and told_all(said)
-    assert asked and all(path.startswith(f"/{ENCODER}/") for path in asked)
+    files = [path for path in asked if "/resolve/" in path]
+    assert files and all(path.startswith(f"/{ENCODER}/") for path in files)
 
 
 def test_a_server_tells_it_by_health_and_to_whoever_asks(asked: list[str]) -> None:

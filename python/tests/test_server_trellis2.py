@@ -157,6 +157,7 @@ def test_what_a_token_limit_reduced_is_told_in_both_ways(client: TestClient) -> 
     ("fields", "field", "told"),
     [
         ({"output_format": "ply"}, "output_format", "use one of voxels, vox, csm, bcf"),
+        ({"forecast": "2"}, "forecast", "for the first generation, and TRELLIS.2 runs here"),
         ({"latents_steps": "3"}, "latents", "for the first generation, and TRELLIS.2 runs here"),
         ({"resolution": "1024"}, "resolution", "use the type 1024 or 1024_cascade"),
         ({"resolution": "48"}, "resolution", "one of 32, 64, 128, 256, 512, 1024, got 48"),

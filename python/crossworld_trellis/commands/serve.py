@@ -47,6 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"most generations made together (TRELLIS_BATCH, {default.batch}); 1: one by one",
     )
     parser.add_argument(
+        "--forecast",
+        type=int,
+        metavar="N",
+        help="of the first generation: run the networks in every N-th step only where a request "
+        "does not say otherwise, which is faster and gives other results; 1: in every step",
+    )
+    parser.add_argument(
         "--deadline", type=float, default=default.deadline, help="seconds a generation may take"
     )
     parser.add_argument(
@@ -121,9 +128,12 @@ def load_model(options: argparse.Namespace, tell: Callable[[Progress], None]) ->
     """Loads what the options name, in whichever thread asks."""
     # Takes seconds, in which the server answers already.
     from ..opening import open_pipeline
+    from ..pipeline import Trellis
+    from ..sampler import SamplerSettings, SettingsError
     from ..server.model import TrellisModel
 
     source = options.model or config.model_source()
+    SamplerSettings().override(forecast=options.forecast)
     pipeline = open_pipeline(
         source,
         device=options.device or config.device(),
@@ -134,4 +144,6 @@ def load_model(options: argparse.Namespace, tell: Callable[[Progress], None]) ->
         pipeline_type=options.pipeline_type,
         on_progress=tell,
     )
-    return TrellisModel(pipeline, name=str(source))
+    if options.forecast is not None and not isinstance(pipeline, Trellis):
+        raise SettingsError("--forecast is for the first generation of the model: leave it out")
+    return TrellisModel(pipeline, name=str(source), forecast=options.forecast)

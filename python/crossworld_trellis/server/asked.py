@@ -29,7 +29,7 @@ _OUTPUTS_2: Mapping[OutputFormat, str] = {
     name: output for name, output in _OUTPUTS.items() if output == "voxels"
 }
 
-_ONLY_FIRST = ("latents",)
+_ONLY_FIRST = ("latents", "forecast")
 _ONLY_SECOND = ("shape", "texture", "pipeline_type", "max_tokens")
 
 
@@ -63,6 +63,7 @@ def _make_first(
             cfg_strength=settings.cfg if given.cfg_strength is None else given.cfg_strength,
             cfg_interval=given.cfg_interval,
             rescale_t=given.rescale_t,
+            forecast=settings.forecast,
         )
 
     return trellis.generate_batch(

@@ -185,3 +185,19 @@ def test_verify_and_fetch_know_the_models_of_this_generation(capsys: Output) -> 
     out = capsys.readouterr().out
     assert "shape_slat_decoder: whole, " in out and "tex_slat_flow_model_1024: whole, " in out
     assert "image_cond_model: whole, width 48" in out
+    assert "Networks: run, tiny ones made" in out
+
+
+def test_verify_runs_the_networks_of_the_generation_that_is_named(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("the rotary kernel does not compile")
+
+    monkeypatch.setattr(Trellis2, "generate", fail)
+    assert main(["verify", "--device", "cpu"]) == 0
+    capsys.readouterr()
+    assert main(["verify", "--device", "cpu", "--model", "microsoft/TRELLIS.2-4B"]) == 1
+    out = capsys.readouterr().out
+    assert "Networks: BROKEN: the rotary kernel does not compile" in out
+    assert "the first object does that (about 14 GB)" in out

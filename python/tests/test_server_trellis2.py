@@ -14,6 +14,7 @@ from httpx2 import Response
 from test_server_queue import wait_for
 
 from crossworld_trellis.commands import serve
+from crossworld_trellis.export.glb import glb_bytes
 from crossworld_trellis.server.app import create_app
 from crossworld_trellis.server.model import Model, TrellisModel
 from crossworld_trellis.trellis2 import Trellis2
@@ -69,6 +70,13 @@ def test_voxels_are_those_of_the_pipeline_with_their_materials(
     [sample] = trellis.generate(PICTURE, seed=SEED, steps=2, resolution=resolution)
     made = voxels_of(ask(client, resolution=resolution))
     assert made == sample.voxels and made.metallic_roughness is not None
+
+
+def test_a_mesh_comes_with_its_materials(client: TestClient, trellis: Trellis2) -> None:
+    [sample] = trellis.generate(PICTURE, seed=SEED, steps=2, formats=("mesh",))
+    assert sample.mesh is not None
+    answer = ask(client, output_format="glb")
+    assert answer.status_code == 200 and answer.content == glb_bytes(sample.mesh)
 
 
 def test_without_a_resolution_there_are_256_cells_an_axis(client: TestClient) -> None:
@@ -156,7 +164,7 @@ def test_what_a_token_limit_reduced_is_told_in_both_ways(client: TestClient) -> 
 @pytest.mark.parametrize(
     ("fields", "field", "told"),
     [
-        ({"output_format": "ply"}, "output_format", "use one of voxels, vox, csm, bcf"),
+        ({"output_format": "ply"}, "output_format", "use one of glb, voxels, vox, csm, bcf"),
         ({"forecast": "2"}, "forecast", "for the first generation, and TRELLIS.2 runs here"),
         ({"latents_steps": "3"}, "latents", "for the first generation, and TRELLIS.2 runs here"),
         ({"resolution": "1024"}, "resolution", "use the type 1024 or 1024_cascade"),

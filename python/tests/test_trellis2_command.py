@@ -5,6 +5,7 @@ from pathlib import Path
 import golden_data
 import numpy as np
 import pytest
+from glb_file import File
 from golden_trellis2 import IMAGE_ENCODER, MODEL, TRELLIS2
 from PIL import Image
 
@@ -64,6 +65,15 @@ def test_a_picture_becomes_voxels_with_materials(tmp_path: Path, capsys: Output)
     assert f"{len(voxels)} voxels of a grid of 64^3" in printed.out
     stages = [line.split()[0] for line in printed.err.splitlines()]
     assert stages == ["loading", "picture", "structure", "appearance", "decoding"]
+
+
+def test_a_mesh_and_voxels_come_of_one_run(tmp_path: Path, capsys: Output) -> None:
+    mesh = tmp_path / "a.glb"
+    generate(tmp_path / "a.voxels", *GOLDEN, "-o", str(mesh), "--pipeline-type", "512")
+    file = File.parse(mesh.read_bytes())
+    triangles = sum(len(file.faces(part)) for part in range(len(file.primitives)))
+    assert triangles > 0 and file.picture(1).max() > 0
+    assert f"{mesh}: " in (told := capsys.readouterr().out) and f" {triangles} triangles" in told
 
 
 @pytest.mark.parametrize(

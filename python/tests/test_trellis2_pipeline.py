@@ -103,6 +103,16 @@ def test_occupancy_needs_no_network_of_the_texture(golden: Sample2) -> None:
     assert not [role for role in bare._shelf._kept if role.startswith("tex")]
 
 
+def test_a_mesh_alone_is_that_of_the_finest_voxels(trellis: Trellis2, golden: Sample2) -> None:
+    [sample] = trellis.generate(PICTURE, seed=SEED, formats=("mesh",))
+    assert golden.o_voxels is not None and sample.mesh is not None
+    expected = golden.o_voxels.mesh()
+    assert torch.equal(sample.mesh.faces, expected.faces) and len(expected.faces) > 0
+    assert torch.equal(sample.mesh.vertices, expected.vertices)
+    assert torch.equal(sample.mesh.materials, golden.o_voxels.materials)
+    assert sample.voxels is None and sample.o_voxels is None and golden.mesh is None
+
+
 def test_a_cascade_with_too_many_latent_voxels_ends_lower_and_says_so(trellis: Trellis2) -> None:
     [sample] = quick(trellis, pipeline_type="1536_cascade", max_tokens=1)
     assert sample.resolution == 1024
@@ -205,7 +215,7 @@ def test_a_preprocessed_picture_is_taken_as_it_is(trellis: Trellis2, golden: Sam
         ({"cfg": math.nan}, "guidance_strength must be 0 to 100, got nan"),
         ({"samples": 65}, "samples must be 1 to 64, got 65"),
         ({"seed": -1}, "seed must be 0 to"),
-        ({"formats": ("mesh",)}, "no output 'mesh': use one of voxels, o_voxels, occupancy"),
+        ({"formats": ("ply",)}, "no output 'ply': use one of voxels, o_voxels, mesh, occupancy"),
         ({"formats": ()}, "no output is asked for"),
         ({"formats": "voxels"}, r"\('voxels',\)"),
         ({"resolution": 48}, "one of 32, 64, 128, 256, 512, 1024, got 48"),

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..cascade import DEFAULT_MAX_TOKENS
+from ..checkpoint.trellis2_roles import OUTPUTS_2
 from ..errors import TrellisError
 from ..guidance import GuidanceSettings
 from ..opening import Made
@@ -26,7 +27,7 @@ _OUTPUTS: Mapping[OutputFormat, str] = {
 
 # What a file of TRELLIS.2 may hold.
 _OUTPUTS_2: Mapping[OutputFormat, str] = {
-    name: output for name, output in _OUTPUTS.items() if output == "voxels"
+    name: output for name, output in _OUTPUTS.items() if output in OUTPUTS_2
 }
 
 _ONLY_FIRST = ("latents", "forecast")

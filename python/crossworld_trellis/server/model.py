@@ -156,9 +156,9 @@ def file_of(made: "Made", output_format: OutputFormat) -> bytes:
     from ..export.ply import ply_bytes
     from ..pipeline import Sample
 
+    if made.mesh is not None:
+        return glb_bytes(made.mesh)
     if isinstance(made, Sample):
-        if made.mesh is not None:
-            return glb_bytes(made.mesh)
         if made.gaussians is not None:
             return ply_bytes(made.gaussians)
         if made.radiance_field is not None:

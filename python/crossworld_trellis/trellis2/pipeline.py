@@ -85,7 +85,7 @@ class Trellis2:
         pipeline_type: str | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> "Trellis2":
-        """Loads what some outputs ("voxels", "occupancy", "o_voxels") of a pipeline type need.
+        """Loads what outputs ("voxels", "occupancy", "o_voxels", "mesh") of a pipeline type need.
 
         As `Trellis.load`. `pipeline_type` ("512", "1024", "1024_cascade", "1536_cascade") is by
         default what `TRELLIS_PIPELINE_TYPE` says, else the checkpoint's. `dtype` is that of the

@@ -93,7 +93,8 @@ class Session:
         """What would run, where the device works and all files are on this machine; loads no
         weights.
 
-        Raises `CheckpointError` for files that are not whole.
+        Raises `CheckpointError` for files that are not whole, `SettingsError` where the environment
+        names a pipeline type that does not exist.
         """
         from .checkpoint import NotDownloadedError
         from .device import choose_device

@@ -92,7 +92,9 @@ class Outlook:
     resolution: int
     """Cells per axis that voxels have where nobody asks for another number."""
     resolutions: tuple[int, ...]
-    """Cells per axis that can be asked for."""
+    """Cells per axis that can be asked for, from few to many."""
+    together: int
+    """Most requests that gain from being made in one batch."""
 
     @classmethod
     def of(cls, pipeline: Pipeline) -> "Outlook":
@@ -103,6 +105,7 @@ class Outlook:
             identity=pipeline.identity,
             resolution=pipeline.resolution,
             resolutions=pipeline.resolutions,
+            together=pipeline.together,
         )
 
 
@@ -202,6 +205,7 @@ def _foresee_first(checkpoint: Checkpoint, device: torch.device) -> Outlook:
         identity=identity_of(checkpoint, encoder, device, dtype, fast=config.fast()),
         resolution=own,
         resolutions=resolutions_of(own),
+        together=Trellis.together,
     )
 
 
@@ -219,4 +223,5 @@ def _foresee_second(checkpoint: Trellis2Checkpoint, device: torch.device) -> Out
         ),
         resolution=DEFAULT_RESOLUTION,
         resolutions=resolutions_of_2(kind),
+        together=Trellis2.together,
     )

@@ -1,5 +1,5 @@
-"""`OVoxels`: what TRELLIS.2 makes, the finest voxels with a surface and a material in each, and the
-`SparseVoxels` that a world wants of them, at any resolution up to theirs.
+"""`OVoxels`: what TRELLIS.2 makes, the finest voxels with a surface and a material in each; the
+`SparseVoxels` that a world wants of them, at any resolution up to theirs; and their mesh.
 
 The voxels are a shell: those that the surface passes through, one or two thick; inside there are
 none. Frame: the object lies in the unit cube around 0, z up; only `SparseVoxels` are y up.
@@ -13,8 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .material_mesh import MaterialMesh
 from .models.octree_decoder import LEVELS, MATERIAL_CHANNELS, Octree, Surface
 from .sparse.grouping import group_rows
+from .surface.dual_grid import find_quads
+from .surface.orientation import turned_outward
 from .voxelize import VoxelizeError, check_finite, host_array, occupancy_preview, y_up
 from .voxels import SparseVoxels
 
@@ -36,6 +39,21 @@ class OVoxels:
     def __len__(self) -> int:
         """Number of voxels."""
         return len(self.coords)
+
+    def mesh(self) -> MaterialMesh:
+        """The surface as a mesh; without quads where no crossed edge has all its voxels.
+
+        Raises `ValueError` for a voxel outside the grid or listed twice.
+        """
+        vertices = (self.coords + self.surface.dual) / self.resolution - 0.5
+        quads = find_quads(
+            self.coords,
+            crossed=self.surface.crossed,
+            weight=self.surface.quad,
+            resolution=self.resolution,
+        )
+        turned = turned_outward(vertices, quads)
+        return MaterialMesh(vertices=vertices, quads=quads, turned=turned, materials=self.materials)
 
 
 def voxels_from_materials(

@@ -9,6 +9,7 @@ from golden_trellis2 import IMAGE_ENCODER, MODEL, TRELLIS2, assert_golden, load,
 from torch import Tensor
 
 from crossworld_trellis.cascade import DEFAULT_MAX_TOKENS, PIPELINE_TYPES, PipelineType
+from crossworld_trellis.material_mesh import triangles
 from crossworld_trellis.models.octree_decoder import Octree, ShapeDecoder
 from crossworld_trellis.o_voxels import level_for, occupancy, pooled, voxels_from_materials
 from crossworld_trellis.sampler import Step
@@ -51,7 +52,7 @@ def plan_of(trellis: Trellis2, kind: PipelineType, noise: Noise2) -> Plan2:
     return Plan2(
         kind=kind,
         samples=1,
-        outputs=frozenset({"voxels", "o_voxels"}),
+        outputs=frozenset({"voxels", "o_voxels", "mesh"}),
         resolution=256,
         structure=own.structure_sampler,
         shape=own.shape_sampler,
@@ -116,6 +117,14 @@ def test_latents_of_shape_and_material_are_those_of_the_original(run: Run) -> No
     assert_golden(run.texture, run.name, "tex_slat")
     assert run.shape.resolution == params(run.name)["resolution"]
     assert run.shape.reduced is None
+
+
+def test_the_mesh_is_that_of_the_original(run: Run) -> None:
+    mesh = run.sample.mesh
+    assert mesh is not None
+    assert_golden(mesh.vertices, run.name, "vertices")
+    as_made = triangles(mesh.quads.corners, mesh.quads.cut, torch.zeros_like(mesh.turned))
+    assert_golden(as_made, run.name, "faces")
 
 
 def test_voxels_of_every_level_and_their_materials_are_those_of_the_original(run: Run) -> None:

@@ -260,7 +260,7 @@ def _grow(
     """The voxels of one sample as far down as needed, and their surface where it is asked for."""
     grid, latents = _item(shape.grid, index), shape.latents[shape.grid.spans[index]]
     surface: Surface | None = None
-    if "o_voxels" in plan.outputs:
+    if plan.outputs & {"o_voxels", "mesh"}:
         octree, surface = decoder(latents, grid)
     elif plan.colored:
         octree = decoder.occupancy(latents, grid)
@@ -279,24 +279,27 @@ def _sample(
     plan: Plan2, shape: Shape, octree: Octree, surface: Surface | None, materials: Tensor | None
 ) -> Sample2:
     finest, outputs = octree.levels[-1], plan.outputs
-    voxels = o_voxels = cells = None
+    voxels = o_voxels = mesh = cells = None
     if "voxels" in outputs and materials is not None:
         voxels = voxels_from_materials(
             finest.positions, materials, grid=shape.resolution, resolution=plan.resolution
         )
     if surface is not None and materials is not None:
-        o_voxels = OVoxels(
+        whole = OVoxels(
             resolution=shape.resolution,
             coords=finest.positions,
             surface=surface,
             materials=materials,
         )
+        o_voxels = whole if "o_voxels" in outputs else None
+        mesh = whole.mesh() if "mesh" in outputs else None
     if "occupancy" in outputs:
         cells = occupancy(octree, finest=shape.resolution, resolution=plan.resolution)
     return Sample2(
         voxels=voxels,
         occupancy=cells,
         o_voxels=o_voxels,
+        mesh=mesh,
         resolution=shape.resolution,
         reduced=shape.reduced,
     )

@@ -87,9 +87,11 @@ def pooled(
         # Has no float64.
         coords, materials = coords.cpu(), materials.cpu()
     cells = _coarser(coords, grid=grid, resolution=resolution)
-    groups = group_rows(_keys(cells, resolution))
     values = materials.clamp(0, 1).double()
     assert values.shape == (len(cells), MATERIAL_CHANNELS)
+    if not len(cells):
+        return cells, values
+    groups = group_rows(_keys(cells, resolution))
     means: Tensor = cast(Any, torch).segment_reduce(
         values[groups.order], "mean", lengths=groups.lengths
     )

@@ -8,16 +8,18 @@ import pytest
 import torch
 from golden_trellis2 import IMAGE_ENCODER, MODEL, TRELLIS2, load, params
 from PIL import Image
+from test_graphs import Recorder
 
 import crossworld_trellis.trellis2.pipeline as pipeline_module
 from crossworld_trellis import config
 from crossworld_trellis.cascade import PIPELINE_TYPES
 from crossworld_trellis.errors import Cancelled, DeviceMemoryError
+from crossworld_trellis.graphs import Graphs
 from crossworld_trellis.guidance import GuidanceSettings
 from crossworld_trellis.image import PictureError, crop_tightly
 from crossworld_trellis.request import EmptyResultError, Request
 from crossworld_trellis.sampler import SettingsError
-from crossworld_trellis.trellis2 import Noise2, Sample2, Trellis2
+from crossworld_trellis.trellis2 import Noise2, Sample2, Trellis2, stages
 from crossworld_trellis.voxels import SparseVoxels
 from crossworld_trellis.watch import Preview, Progress, Watch
 
@@ -178,6 +180,21 @@ def test_previews_show_guesses_and_then_the_solid_cells(trellis: Trellis2) -> No
     assert told.index(previews[0]) == told.index(Progress("structure", 5, 12)) + 1
     assert told.index(previews[2]) == told.index(Progress("structure", 12, 12)) + 1
     assert told.index(previews[3]) == told.index(Progress("appearance", 5, 24)) + 1
+
+
+def test_steps_that_are_not_long_are_recorded_and_change_no_result(
+    trellis: Trellis2, golden: Sample2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder()
+    monkeypatch.setattr(trellis._shelf, "_graphs", Graphs(record=recorder))
+    [sample] = trellis.generate(PICTURE, seed=SEED)
+    assert sample.voxels == golden.voxels
+    # Two flows with and without guidance, and the texture's without.
+    assert len(recorder.made) == 5
+    recorder.made.clear()
+    monkeypatch.setattr(stages, "_LONG", 1)
+    trellis.generate(PICTURE, seed=SEED)
+    assert recorder.made == []
 
 
 def test_low_vram_changes_no_result_and_keeps_no_network(golden: Sample2) -> None:

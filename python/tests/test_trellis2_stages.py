@@ -294,3 +294,8 @@ def test_an_octree_that_ends_too_early_is_told_as_such(run: Run) -> None:
     early = Octree(run.octree.root, run.octree.children[:1], run.octree.logits[:1])
     with pytest.raises(VoxelizeError, match="the octree ends before"):
         occupancy(early, finest=run.shape.resolution, resolution=512)
+
+
+def test_no_voxels_make_no_cells() -> None:
+    none = torch.zeros(0, 3, dtype=torch.int32)
+    assert len(voxels_from_materials(none, torch.zeros(0, 6), grid=64, resolution=32)) == 0

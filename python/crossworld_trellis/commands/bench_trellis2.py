@@ -206,7 +206,11 @@ class Bench:
 
     @torch.inference_mode()
     def measure(self, *, repeat: int, compare: bool) -> Report2:
-        """Runs all stages once, and then as often as asked for."""
+        """Runs all stages once, and then as often as asked for.
+
+        Raises `SettingsError` for a negative number, and what stages raise.
+        """
+        whole("repeat", repeat, 0, 1000)
         shelf, plan, device = self._shelf, self._plan, self._shelf.device
         torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType]
         if not self._low_vram:

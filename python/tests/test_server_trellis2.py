@@ -13,8 +13,10 @@ from golden_trellis2 import IMAGE_ENCODER, MODEL, TRELLIS2
 from httpx2 import Response
 from test_server_queue import wait_for
 
+from crossworld_trellis.checkpoint.trellis2 import Trellis2Checkpoint
 from crossworld_trellis.commands import serve
 from crossworld_trellis.export.glb import glb_bytes
+from crossworld_trellis.sampler import SettingsError
 from crossworld_trellis.server.app import create_app
 from crossworld_trellis.server.model import Model, TrellisModel
 from crossworld_trellis.trellis2 import Trellis2
@@ -200,3 +202,24 @@ def test_serve_opens_either_generation_with_the_type_that_its_options_name() -> 
     described = serve.load_model(parser.parse_args(arguments), lambda _: None).describe()
     assert (described.pipeline_type, described.resolutions[-1]) == ("1024", 1024)
     assert (described.framing, described.together) == ("tight", 1)
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--pipeline-type=2048", "unknown pipeline type '2048'"),
+        ("--forecast=2", "--forecast is for the first generation of the model: leave it out"),
+    ],
+)
+def test_serve_refuses_what_cannot_be_before_it_loads(
+    option: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(Trellis2Checkpoint, "fetch", never)
+    parser = argparse.ArgumentParser()
+    serve.add_arguments(parser)
+    options = parser.parse_args(["--model", str(MODEL), "--device", "cpu", option])
+    with pytest.raises(SettingsError, match=told):
+        serve.load_model(options, lambda _: None)

@@ -127,23 +127,24 @@ def _whole(name: str, text: str, bounds: str) -> int:
 def load_model(options: argparse.Namespace, tell: Callable[[Progress], None]) -> Model:
     """Loads what the options name, in whichever thread asks."""
     # Takes seconds, in which the server answers already.
-    from ..opening import open_pipeline
-    from ..pipeline import Trellis
+    from ..checkpoint import Checkpoint
+    from ..checkpoint.trellis2 import open_checkpoint
+    from ..opening import pipeline_of
     from ..sampler import SamplerSettings, SettingsError
     from ..server.model import TrellisModel
 
     source = options.model or config.model_source()
     SamplerSettings().override(forecast=options.forecast)
-    pipeline = open_pipeline(
-        source,
+    checkpoint = open_checkpoint(source, offline=options.offline)
+    if options.forecast is not None and not isinstance(checkpoint, Checkpoint):
+        raise SettingsError("--forecast is for the first generation of the model: leave it out")
+    pipeline = pipeline_of(
+        checkpoint,
         device=options.device or config.device(),
         dtype=options.dtype,
         low_vram=options.low_vram,
         image_encoder=options.image_encoder,
-        offline=options.offline,
         pipeline_type=options.pipeline_type,
         on_progress=tell,
     )
-    if options.forecast is not None and not isinstance(pipeline, Trellis):
-        raise SettingsError("--forecast is for the first generation of the model: leave it out")
     return TrellisModel(pipeline, name=str(source), forecast=options.forecast)

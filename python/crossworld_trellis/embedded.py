@@ -7,23 +7,25 @@ no signal handler is set. One thread at a time may use a `Session`.
 """
 
 import gc
+import importlib
 import itertools
 import logging
+import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from . import config
+from .batch_limit import BatchLimit
 from .errors import Cancelled, DeviceMemoryError, TrellisError
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-    from .checkpoint import Checkpoint
     from .image import CutOut
-    from .pipeline import Sample, Trellis
+    from .opening import Made, Outlook, Pipeline
     from .watch import Preview, Progress, Watch
 
 INTERFACE = 2
@@ -59,20 +61,6 @@ class DeviceLostError(TrellisError):
     """The process has lost its device for good."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Description:
-    """What runs where."""
-
-    model: str
-    """The checkpoint's identity, see `Checkpoint.identity`."""
-    device: str
-    """The device's name, for people."""
-    identity: str
-    """Everything besides a request that decides its result, see `identity`."""
-    resolution: int
-    """Cells per axis that the model makes by itself."""
-
-
 def forward_log(log: Log) -> None:
     """Hands records of this package from INFO on, and of others from WARNING on, to a function.
 
@@ -86,58 +74,53 @@ def forward_log(log: Log) -> None:
 
 
 class Session:
-    """A checkpoint that is loaded when it is needed and stays.
+    """A checkpoint, of either generation, that is loaded when it is needed and stays.
 
     Where the device has too little memory for several objects together, they are made one by one,
-    and in smaller batches from then on. Where it has too little for one, the cache is freed and the
+    and in smaller batches for a while. Where it has too little for one, the cache is freed and the
     work done anew with one network at a time on the device; from then on it stays with that.
     """
 
     def __init__(self, model: str | None = None) -> None:
         self._source = config.model_source() if model is None else model
-        self._trellis: Trellis | None = None
-        self._description: Description | None = None
+        self._pipeline: Pipeline | None = None
+        self._description: Outlook | None = None
         self._low_memory = False
-        self._together = 64
+        self._limit = BatchLimit(64)
         self._cut_out: CutOut | None = None
 
-    def examine(self) -> Description | None:
+    def examine(self) -> "Outlook | None":
         """What would run, where the device works and all files are on this machine; loads no
         weights.
 
-        Raises `CheckpointError` for files that are not whole.
+        Raises `CheckpointError` for files that are not whole, `SettingsError` where the environment
+        names a pipeline type that does not exist.
         """
-        from .checkpoint import Checkpoint, NotDownloadedError, roles_for
-        from .device import choose_device, choose_dtype
-        from .identity import identity_of
+        from .checkpoint import NotDownloadedError
+        from .device import choose_device
+        from .opening import foresee
 
         device = choose_device("auto")
         if not _works(device):
             return None
         try:
-            checkpoint = Checkpoint.open(self._source, offline=True)
-            for role in roles_for(("voxels",)):
-                checkpoint.file(role, ".safetensors")
-            encoder = checkpoint.encoder_folder()
+            return foresee(self._source, device)
         except NotDownloadedError:
             return None
-        dtype = choose_dtype("auto", device)
-        identity = identity_of(checkpoint, encoder, device, dtype, fast=config.fast())
-        return _describe(checkpoint, device, identity)
 
-    def load(self, tell: Tell) -> Description:
-        """Loads the checkpoint unless that is done. Raises as `Trellis.load`, and `Cancelled`."""
+    def load(self, tell: Tell) -> "Outlook":
+        """Loads the checkpoint unless that is done. Raises as `open_pipeline`, and `Cancelled`."""
         job = _Job((), 0, tell, None)
         return self._sparing_memory(lambda: self._loaded([job])[1])
 
     def generate(
         self, orders: Sequence[Order], resolution: int
-    ) -> tuple[list[Answer], Description | None]:
+    ) -> "tuple[list[Answer], Outlook | None]":
         """The `.voxels` file of each order's object, or what was raised instead, and what runs.
 
-        Loads the checkpoint if need be. The objects are made together. What is raised is that of
-        `load` and `Trellis.generate_batch`, `DeviceLostError`, and anything else; one order's own
-        error leaves the others alone.
+        Loads the checkpoint if need be. The objects are made together where that gains something
+        (`Pipeline.together`). What is raised is that of `load` and `Pipeline.generate_batch`,
+        `DeviceLostError`, and anything else; one order's own error leaves the others alone.
         """
         answers: list[Answer] = []
         for jobs in self._batches([_Job(*order) for order in orders]):
@@ -149,7 +132,9 @@ class Session:
         for _, alike in itertools.groupby(jobs, key=lambda job: len(job.pictures)):
             group = list(alike)
             while group:
-                size = self._together
+                known = self._pipeline
+                gains = self._limit.most if known is None else known.together
+                size = min(self._limit.size, gains)
                 yield group[:size]
                 group = group[size:]
 
@@ -164,38 +149,45 @@ class Session:
             if len(jobs) == 1 or (concerns_all and not isinstance(error, DeviceMemoryError)):
                 return [error] * len(jobs)
             if isinstance(error, DeviceMemoryError):
-                self._together = len(jobs) // 2
+                self._limit.ran_out(len(jobs))
             _LOG.warning("%d together failed, each is tried alone: %s", len(jobs), error)
         # Out here the error and its frames, which hold tensors, are gone.
         self._free_cache()
         return [answer for job in jobs for answer in self._answers([job], resolution)]
 
     def _attempt(self, jobs: "list[_Job]", resolution: int) -> list[Answer]:
-        from .pipeline import Request
+        pipeline, _ = self._loaded(jobs)
+        # Below, because it imports torch.
+        from .request import Request
 
-        trellis, _ = self._loaded(jobs)
         requests = [
             Request(images=self._images(job.pictures), seed=job.seed, watch=job.watch())
             for job in jobs
         ]
-        results = trellis.generate_batch(requests, resolution=resolution, cut_out=self._cut_out)
+        results = pipeline.generate_batch(requests, resolution=resolution, cut_out=self._cut_out)
+        self._limit.went_well(len(jobs))
         return [_answer(result) for result in results]
 
-    def _loaded(self, jobs: "Sequence[_Job]") -> "tuple[Trellis, Description]":
-        from .pipeline import Trellis
+    def _loaded(self, jobs: "Sequence[_Job]") -> "tuple[Pipeline, Outlook]":
+        from .watch import Progress
 
-        def on_progress(progress: "Progress") -> None:
+        def on_progress(progress: Progress) -> None:
             for job in jobs:
                 with suppress(Cancelled):
                     job.hear(progress)
             if all(job.has_left for job in jobs):
                 raise Cancelled
 
-        if self._trellis is None or self._description is None:
-            trellis = Trellis.load(self._source, low_vram=self._low_memory, on_progress=on_progress)
-            self._description = _describe(trellis.checkpoint, trellis.device, trellis.identity)
-            self._trellis = trellis
-        return self._trellis, self._description
+        if self._pipeline is None or self._description is None:
+            _import_opening(lambda: on_progress(Progress("loading", 0, 1)))
+            from .opening import Outlook, open_pipeline
+
+            pipeline: Pipeline = open_pipeline(
+                self._source, low_vram=self._low_memory, on_progress=on_progress
+            )
+            self._description = Outlook.of(pipeline)
+            self._pipeline = pipeline
+        return self._pipeline, self._description
 
     def _images(self, pictures: Sequence[Pixels]) -> "list[Image.Image]":
         from PIL import Image
@@ -227,7 +219,7 @@ class Session:
 
     def _forget(self) -> None:
         """Drops the networks and gives their memory back to the device."""
-        self._trellis = None
+        self._pipeline = None
         self._free_cache()
 
     def _free_cache(self) -> None:
@@ -235,6 +227,31 @@ class Session:
 
         gc.collect()
         free_cached_memory(choose_device("auto"))
+
+
+def _import_opening(hear: Callable[[], None]) -> None:
+    """Imports torch and what needs it, which takes seconds the first time.
+
+    In another thread, while this one calls `hear`; what that raises ends the waiting.
+    """
+    name = f"{__package__}.opening"
+    if name in sys.modules:
+        return
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            importlib.import_module(name)
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=work, name="import", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        hear()
+        thread.join(0.1)
+    if failed:
+        raise failed[0]
 
 
 class _Job:
@@ -286,9 +303,11 @@ class _Forward(logging.Handler):
             self.handleError(record)
 
 
-def _answer(result: "Sample | TrellisError") -> Answer:
+def _answer(result: "Made | TrellisError") -> Answer:
     if isinstance(result, TrellisError):
         return result
+    if result.reduced is not None:
+        _LOG.warning("the result differs from what was asked: %s", result.reduced)
     assert result.voxels is not None
     return result.voxels.to_bytes()
 
@@ -314,15 +333,3 @@ def _works(device: "torch.device") -> bool:
     except RuntimeError as error:
         _LOG.warning("%s does not work: %s", device, str(error).strip().split("\n")[0])
         return False
-
-
-def _describe(checkpoint: "Checkpoint", device: "torch.device", identity: str) -> Description:
-    from .checkpoint.roles import LATENT_FLOW
-    from .identity import device_name
-
-    return Description(
-        model=checkpoint.identity,
-        device=device_name(device),
-        identity=identity,
-        resolution=checkpoint.config(LATENT_FLOW).resolution,
-    )

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from . import __version__
-from .checkpoint import Checkpoint
+from .checkpoint.stored import StoredModels
 
 
 def device_name(device: torch.device) -> str:
@@ -19,18 +19,20 @@ def device_name(device: torch.device) -> str:
 
 
 def identity_of(
-    checkpoint: Checkpoint,
+    checkpoint: StoredModels,
     encoder: Path,
     device: torch.device,
     dtype: torch.dtype,
     *,
     fast: bool,
     float8: bool = False,
+    pipeline_type: str | None = None,
 ) -> str:
     """The text for these networks, of which the image encoder lies in a folder; reads no weights.
 
-    `fast` and `float8` as in `Trellis.load`.
+    `fast` and `float8` as in `Trellis.load`, `pipeline_type` that of the second generation.
     """
+    kind = () if pipeline_type is None else (f"type {pipeline_type}",)
     return ", ".join(
         (
             f"crossworld-trellis {__version__}",
@@ -40,5 +42,6 @@ def identity_of(
             device_name(device),
             str(dtype).removeprefix("torch.") + (" and float8" if float8 else ""),
             "fast" if fast else "plain",
+            *kind,
         )
     )

@@ -1,7 +1,10 @@
 """The door for the Rust side: what it hands over, how it is stopped, and what memory does to it."""
 
+import importlib
 import logging
 import re
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -99,11 +102,42 @@ def test_loading_is_told_once_and_can_be_stopped(tiny: Path) -> None:
     assert told == []
 
 
+def test_who_leaves_while_torch_is_imported_does_not_wait_for_it(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported, asked = threading.Event(), 0
+    monkeypatch.delitem(sys.modules, "crossworld_trellis.opening")
+    monkeypatch.setattr(importlib, "import_module", lambda _: imported.wait(10))
+
+    def tell(stage: str, step: int, steps: int) -> bool:
+        nonlocal asked
+        asked += 1
+        return asked < 3
+
+    try:
+        [end], _ = embedded.Session(str(tiny)).generate([([pixels()], 3, tell, None)], 64)
+    finally:
+        imported.set()
+    assert isinstance(end, Cancelled) and asked == 3
+
+
+def test_an_import_that_fails_is_what_the_caller_gets(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(name: str) -> None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.delitem(sys.modules, "crossworld_trellis.opening")
+    monkeypatch.setattr(importlib, "import_module", fail)
+    with pytest.raises(ModuleNotFoundError, match="torch"):
+        embedded.Session(str(tiny)).load(go_on)
+
+
 def test_memory_that_ends_once_is_made_up_for_and_twice_is_told(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = embedded.Session(str(tiny))
-    original, loads = Trellis.load, []
+    original, loads = Trellis.of_checkpoint, []
     tries = 0
 
     def load(*arguments: Any, **settings: Any) -> Trellis:
@@ -115,7 +149,7 @@ def test_memory_that_ends_once_is_made_up_for_and_twice_is_told(
         tries += 1
         raise DeviceMemoryError("full")
 
-    monkeypatch.setattr(Trellis, "load", load)
+    monkeypatch.setattr(Trellis, "of_checkpoint", load)
     with monkeypatch.context() as bent:
         bent.setattr(Trellis, "generate_batch", full)
         end = alone(session, go_on)

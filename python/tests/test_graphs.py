@@ -1,7 +1,9 @@
 """Recorded steps: who is recorded when, and that replaying one is as good as making it."""
 
+import gc
 import threading
 import warnings
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -168,6 +170,18 @@ def test_a_dense_rotary_flow_is_recorded_once_for_each_number_of_samples() -> No
         replayed = graphs.replayed("dense", flow.field(pictures, steps, grid))
         assert torch.allclose(sample(replayed, noise, SETTINGS), expected, atol=1e-5)
         assert len(recorder.made) == recordings
+
+
+def test_what_was_recorded_goes_with_its_pipeline_at_once() -> None:
+    recorder, own = Recorder(), field(1.0)
+    graphs, left = Graphs(record=recorder), weakref.ref(own)
+    run(graphs.replayed("one", own))
+    gc.disable()
+    try:
+        del graphs, recorder, own
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 def test_a_cpu_records_nothing() -> None:

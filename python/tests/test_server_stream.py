@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from fake_model import STEPS, FakeModel, cube, picture, serving
+from fake_model import STEPS, FakeModel, cube, picture, serving, state_of
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
 from crossworld_trellis.errors import DeviceMemoryError
+from crossworld_trellis.server.settings import ServerSettings
 from crossworld_trellis.voxels import SparseVoxels
 
 STREAM = "ws://127.0.0.1/stream"
@@ -101,6 +102,20 @@ def test_a_stage_s_settings_reach_the_model(client: TestClient, model: FakeModel
     assert order.settings.structure.steps == 3 and len(order.pictures) == 2
 
 
+def test_a_large_result_may_take_longer_than_a_small_one() -> None:
+    settings = ServerSettings(send_timeout=20, slowest=1 << 20)
+    assert settings.patience(100) < 20.01 and settings.patience(60 << 20) == 80
+
+
+def test_what_was_done_differently_comes_with_the_result(
+    client: TestClient, model: FakeModel
+) -> None:
+    model.note = "less than asked"
+    with client.websocket_connect(STREAM) as socket:
+        begin(socket)
+        assert read_until(socket, "result")["note"] == "less than asked"
+
+
 def test_a_client_that_waits_for_the_model_learns_how_far_it_is(model: FakeModel) -> None:
     model.may_load.clear()
     with serving(model) as client, client.websocket_connect(STREAM) as socket:
@@ -123,7 +138,7 @@ def test_cancelling_stops_within_one_step_and_frees_the_worker(
         socket.send_json({"type": "cancel"})
         assert closed(socket) == 1000
     model.let_go()
-    wait_for(lambda: not client.app.state.worker.is_busy())
+    wait_for(lambda: not state_of(client).worker.is_busy())
     assert model.steps_done <= 2
     with client.websocket_connect(STREAM) as socket:
         begin(socket, seed=2)
@@ -139,9 +154,9 @@ def test_closing_the_socket_stops_within_one_step(client: TestClient, model: Fak
         while read_until(socket, "progress")["stage"] != "structure":
             pass
         socket.close()
-        wait_for(lambda: client.app.state.streams == 0)
+        wait_for(lambda: state_of(client).streams == 0)
     model.let_go()
-    wait_for(lambda: not client.app.state.worker.is_busy())
+    wait_for(lambda: not state_of(client).worker.is_busy())
     assert model.steps_done <= 2
 
 
@@ -149,7 +164,7 @@ def test_closing_while_waiting_leaves_the_queue(client: TestClient, model: FakeM
     model.hold()
     with client.websocket_connect(STREAM) as first:
         begin(first)
-        wait_for(client.app.state.worker.is_busy)
+        wait_for(state_of(client).worker.is_busy)
         with client.websocket_connect(STREAM) as second:
             begin(second, seed=5)
             assert read_until(second, "queued")["position"] == 1

@@ -5,6 +5,7 @@ from pathlib import Path
 import golden_data
 import numpy as np
 import pytest
+from glb_file import File
 from golden_trellis2 import IMAGE_ENCODER, MODEL, TRELLIS2
 from PIL import Image
 
@@ -66,6 +67,15 @@ def test_a_picture_becomes_voxels_with_materials(tmp_path: Path, capsys: Output)
     assert stages == ["loading", "picture", "structure", "appearance", "decoding"]
 
 
+def test_a_mesh_and_voxels_come_of_one_run(tmp_path: Path, capsys: Output) -> None:
+    mesh = tmp_path / "a.glb"
+    generate(tmp_path / "a.voxels", *GOLDEN, "-o", str(mesh), "--pipeline-type", "512")
+    file = File.parse(mesh.read_bytes())
+    triangles = sum(len(file.faces(part)) for part in range(len(file.primitives)))
+    assert triangles > 0 and file.picture(1).max() > 0
+    assert f"{mesh}: " in (told := capsys.readouterr().out) and f" {triangles} triangles" in told
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -74,6 +84,7 @@ def test_a_picture_becomes_voxels_with_materials(tmp_path: Path, capsys: Output)
         (["--resolution", "48"], "resolution must be one of 32, 64, 128, 256, 512, 1024, got 48"),
         (["-o", "{}/a.ply"], "TRELLIS.2 has no output 'gaussians': use one of voxels"),
         ([PICTURE], "TRELLIS.2 looks at one picture of an object, got 2"),
+        (["--max-tokens", "0"], "max_tokens must be 1 to 1048576, got 0"),
         (["--image-encoder", str(golden_data.IMAGE_ENCODER)], "needs 'dinov3_vit'"),
     ],
 )
@@ -87,6 +98,49 @@ def test_what_this_generation_cannot_do_ends_in_one_line_and_writes_nothing(
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith("error: ") and told in said
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--pipeline-type", "512", "--resolution", "1024"],
+        ["-o", "{}/a.ply"],
+        [PICTURE],
+        ["--max-tokens", "0"],
+        ["--steps", "0"],
+    ],
+)
+def test_what_cannot_be_is_told_before_a_network_is_fetched(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(Trellis2Checkpoint, "fetch", never)
+    options = [option.format(tmp_path) for option in options]
+    given = [*GOLDEN, PICTURE, *options, "-o", str(tmp_path / "a.voxels")]
+    assert main(["generate", *given]) == 1
+
+
+def test_what_a_token_limit_reduced_is_told_with_the_way_to_raise_it(
+    tmp_path: Path, capsys: Output
+) -> None:
+    few = ["--pipeline-type", "1536_cascade", "--max-tokens", "1", "--resolution", "64"]
+    generate(tmp_path / "a.voxels", *GOLDEN, "--steps", "2", *few)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("note: the grid has 1024 cells an axis instead of 1536")
+    assert said[0].endswith("the limit; --max-tokens raises it")
+
+
+@pytest.mark.parametrize("option", ["--pipeline-type=512", "--max-tokens=9"])
+def test_what_only_this_generation_knows_is_refused_by_the_first(
+    option: str, tmp_path: Path, capsys: Output
+) -> None:
+    first = ["--model", str(golden_data.MODEL), "--device", "cpu"]
+    path = str(tmp_path / "a.voxels")
+    assert main(["generate", PICTURE, "-o", path, *first, option]) == 1
+    name = option.partition("=")[0]
+    assert f"{name} is for the second generation of the model" in capsys.readouterr().err
 
 
 def test_an_opaque_picture_is_taken_whole_without_preprocessing(tmp_path: Path) -> None:
@@ -141,3 +195,19 @@ def test_verify_and_fetch_know_the_models_of_this_generation(capsys: Output) -> 
     out = capsys.readouterr().out
     assert "shape_slat_decoder: whole, " in out and "tex_slat_flow_model_1024: whole, " in out
     assert "image_cond_model: whole, width 48" in out
+    assert "Networks: run, tiny ones made" in out
+
+
+def test_verify_runs_the_networks_of_the_generation_that_is_named(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("the rotary kernel does not compile")
+
+    monkeypatch.setattr(Trellis2, "generate", fail)
+    assert main(["verify", "--device", "cpu"]) == 0
+    capsys.readouterr()
+    assert main(["verify", "--device", "cpu", "--model", "microsoft/TRELLIS.2-4B"]) == 1
+    out = capsys.readouterr().out
+    assert "Networks: BROKEN: the rotary kernel does not compile" in out
+    assert "the first object does that (about 14 GB)" in out

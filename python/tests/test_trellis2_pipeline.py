@@ -8,17 +8,20 @@ import pytest
 import torch
 from golden_trellis2 import IMAGE_ENCODER, MODEL, TRELLIS2, load, params
 from PIL import Image
+from test_graphs import Recorder
 
 import crossworld_trellis.trellis2.pipeline as pipeline_module
+from crossworld_trellis import config
 from crossworld_trellis.cascade import PIPELINE_TYPES
 from crossworld_trellis.errors import Cancelled, DeviceMemoryError
+from crossworld_trellis.graphs import Graphs
 from crossworld_trellis.guidance import GuidanceSettings
 from crossworld_trellis.image import PictureError, crop_tightly
-from crossworld_trellis.request import EmptyResultError
+from crossworld_trellis.request import EmptyResultError, Request
 from crossworld_trellis.sampler import SettingsError
-from crossworld_trellis.trellis2 import Noise2, Sample2, Trellis2
+from crossworld_trellis.trellis2 import Noise2, Sample2, Trellis2, stages
 from crossworld_trellis.voxels import SparseVoxels
-from crossworld_trellis.watch import Preview, Progress
+from crossworld_trellis.watch import Preview, Progress, Watch
 
 PICTURE = TRELLIS2 / "preprocess_0_in.png"
 SEED: int = params("pipeline_512")["seed"]
@@ -102,6 +105,16 @@ def test_occupancy_needs_no_network_of_the_texture(golden: Sample2) -> None:
     assert not [role for role in bare._shelf._kept if role.startswith("tex")]
 
 
+def test_a_mesh_alone_is_that_of_the_finest_voxels(trellis: Trellis2, golden: Sample2) -> None:
+    [sample] = trellis.generate(PICTURE, seed=SEED, formats=("mesh",))
+    assert golden.o_voxels is not None and sample.mesh is not None
+    expected = golden.o_voxels.mesh()
+    assert torch.equal(sample.mesh.faces, expected.faces) and len(expected.faces) > 0
+    assert torch.equal(sample.mesh.vertices, expected.vertices)
+    assert torch.equal(sample.mesh.materials, golden.o_voxels.materials)
+    assert sample.voxels is None and sample.o_voxels is None and golden.mesh is None
+
+
 def test_a_cascade_with_too_many_latent_voxels_ends_lower_and_says_so(trellis: Trellis2) -> None:
     [sample] = quick(trellis, pipeline_type="1536_cascade", max_tokens=1)
     assert sample.resolution == 1024
@@ -161,11 +174,27 @@ def test_previews_show_guesses_and_then_the_solid_cells(trellis: Trellis2) -> No
         PICTURE, seed=SEED, on_preview=told.append, on_progress=told.append, preview_every=5
     )
     previews = [each for each in told if isinstance(each, Preview)]
-    assert [each.voxels.resolution for each in previews] == [32, 32, 32]
+    assert [each.voxels.resolution for each in previews] == [32, 32, 32, 64, 64]
     expected = {(x, z, 31 - y) for _, x, y, z in load("pipeline_512")["coords_32"].tolist()}
-    assert cells(previews[-1].voxels) == expected
+    assert cells(previews[2].voxels) == expected
     assert told.index(previews[0]) == told.index(Progress("structure", 5, 12)) + 1
-    assert told.index(previews[-1]) == told.index(Progress("structure", 12, 12)) + 1
+    assert told.index(previews[2]) == told.index(Progress("structure", 12, 12)) + 1
+    assert told.index(previews[3]) == told.index(Progress("appearance", 5, 24)) + 1
+
+
+def test_steps_that_are_not_long_are_recorded_and_change_no_result(
+    trellis: Trellis2, golden: Sample2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder()
+    monkeypatch.setattr(trellis._shelf, "_graphs", Graphs(record=recorder))
+    [sample] = trellis.generate(PICTURE, seed=SEED)
+    assert sample.voxels == golden.voxels
+    # Two flows with and without guidance, and the texture's without.
+    assert len(recorder.made) == 5
+    recorder.made.clear()
+    monkeypatch.setattr(stages, "_LONG", 1)
+    trellis.generate(PICTURE, seed=SEED)
+    assert recorder.made == []
 
 
 def test_low_vram_changes_no_result_and_keeps_no_network(golden: Sample2) -> None:
@@ -204,7 +233,7 @@ def test_a_preprocessed_picture_is_taken_as_it_is(trellis: Trellis2, golden: Sam
         ({"cfg": math.nan}, "guidance_strength must be 0 to 100, got nan"),
         ({"samples": 65}, "samples must be 1 to 64, got 65"),
         ({"seed": -1}, "seed must be 0 to"),
-        ({"formats": ("mesh",)}, "no output 'mesh': use one of voxels, o_voxels, occupancy"),
+        ({"formats": ("ply",)}, "no output 'ply': use one of voxels, o_voxels, mesh, occupancy"),
         ({"formats": ()}, "no output is asked for"),
         ({"formats": "voxels"}, r"\('voxels',\)"),
         ({"resolution": 48}, "one of 32, 64, 128, 256, 512, 1024, got 48"),
@@ -223,8 +252,62 @@ def test_settings_that_cannot_be_are_refused_before_any_work(
 
 
 def test_several_pictures_of_one_object_are_refused(trellis: Trellis2) -> None:
-    with pytest.raises(SettingsError, match="one picture of an object, got 2"):
+    with pytest.raises(PictureError, match="one picture of an object, got 2"):
         trellis.generate([PICTURE, PICTURE])
+
+
+def test_each_of_a_batch_is_what_it_is_alone_and_fails_alone(trellis: Trellis2) -> None:
+    def leave() -> bool:
+        return True
+
+    requests = [
+        Request(images=PICTURE, seed=1),
+        Request(images=Image.new("RGBA", (64, 64)), seed=2),
+        Request(images=PICTURE, seed=3, watch=Watch(should_cancel=leave)),
+        Request(images=[PICTURE, PICTURE], seed=4),
+        Request(images=PICTURE, seed=5),
+    ]
+    made = trellis.generate_batch(requests, steps=2, resolution=64)
+    assert [type(each) for each in made] == [
+        Sample2,
+        PictureError,
+        Cancelled,
+        PictureError,
+        Sample2,
+    ]
+    for each, seed in zip(made[::4], (1, 5), strict=True):
+        assert isinstance(each, Sample2)
+        assert each.voxels == quick(trellis, seed=seed, resolution=64)[0].voxels
+
+
+@pytest.mark.parametrize(
+    ("count", "options", "told"),
+    [
+        (0, {}, "the number of requests must be 1 to 64, got 0"),
+        (2, {"resolution": 1024}, "resolution 1024 is out of reach"),
+    ],
+)
+def test_what_concerns_a_whole_batch_is_raised(
+    trellis: Trellis2, count: int, options: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(SettingsError, match=told):
+        trellis.generate_batch([Request(images=PICTURE)] * count, **options)
+
+
+def test_the_type_is_part_of_the_identity_and_comes_from_the_environment_too(
+    trellis: Trellis2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load() -> Trellis2:
+        return Trellis2.load(MODEL, device="cpu", image_encoder=IMAGE_ENCODER, low_vram=True)
+
+    assert load().pipeline_type == "1024_cascade"
+    monkeypatch.setenv(config.PIPELINE_TYPE_VARIABLE, "512")
+    chosen = load()
+    assert (chosen.pipeline_type, chosen.resolutions[-1]) == ("512", 512)
+    assert chosen.identity == trellis.identity
+    monkeypatch.setenv(config.PIPELINE_TYPE_VARIABLE, "2048")
+    with pytest.raises(SettingsError, match="unknown pipeline type '2048'"):
+        load()
 
 
 def test_a_picture_without_an_object_is_refused(trellis: Trellis2) -> None:

@@ -55,12 +55,22 @@ class _Answers:
 
 
 class _Networks:
-    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
-        with torch.device(device):
-            self.structure = StructureFlow(released.STRUCTURE_FLOW, dtype=dtype)
-            self.occupancy = StructureDecoder(released.STRUCTURE_DECODER, dtype=dtype)
-            self.latents = LatentFlow(released.LATENT_FLOW, dtype=dtype)
-            self.gaussians = GaussianDecoder(released.GAUSSIAN_DECODER, dtype=dtype)
+    def __init__(self, dtype: torch.dtype) -> None:
+        self.structure = StructureFlow(released.STRUCTURE_FLOW, dtype=dtype)
+        self.occupancy = StructureDecoder(released.STRUCTURE_DECODER, dtype=dtype)
+        self.latents = LatentFlow(released.LATENT_FLOW, dtype=dtype)
+        self.gaussians = GaussianDecoder(released.GAUSSIAN_DECODER, dtype=dtype)
+
+    @classmethod
+    def like(cls, others: "_Networks", dtype: torch.dtype) -> "_Networks":
+        """The same weights, as networks of another precision have them."""
+        with torch.device("meta"):
+            made = cls(dtype)
+        for own, other in zip(made.all(), others.all(), strict=True):
+            kinds = own.state_dict()
+            given = {name: each.to(kinds[name].dtype) for name, each in other.state_dict().items()}
+            own.load_state_dict(given, assign=True)
+        return made
 
     def all(self) -> list[torch.nn.Module]:
         return [self.structure, self.occupancy, self.latents, self.gaussians]
@@ -82,7 +92,8 @@ class _Inputs:
 def compare(device: torch.device, *, voxels: int, steps: int) -> dict[str, Difference]:
     """Of every precision that the device has."""
     inputs = _Inputs(device, voxels, SETTINGS.override(steps=steps))
-    full = _Networks(device, torch.float32)
+    with torch.device(device):
+        full = _Networks(torch.float32)
     for network in full.all():
         for tensor in network.state_dict().values():
             tensor.copy_(tensor.half())
@@ -97,9 +108,7 @@ def compare(device: torch.device, *, voxels: int, steps: int) -> dict[str, Diffe
         eight = "float8" in name
         if eight and not multiplies(device):
             continue
-        other = _Networks(device, dtype)
-        for one, two in zip(full.all(), other.all(), strict=True):
-            two.load_state_dict(one.state_dict())
+        other = _Networks.like(full, dtype)
         if eight:
             round_blocks(other.structure.blocks)
             round_blocks(other.latents.blocks)

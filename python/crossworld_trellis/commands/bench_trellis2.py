@@ -93,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--family",
         choices=("trellis", "trellis2"),
         default="trellis",
-        help="generation of the model (default: the first); all options below are its",
+        help="generation of the model (default: the first)",
     )
     second = parser.add_argument_group("of the second generation only")
     second.add_argument("--pipeline-type", choices=PIPELINE_TYPES, default="512")
@@ -202,7 +202,11 @@ class Bench:
 
     @torch.inference_mode()
     def measure(self, *, repeat: int, compare: bool) -> Report2:
-        """Runs all stages once, and then as often as asked for."""
+        """Runs all stages once, and then as often as asked for.
+
+        Raises `SettingsError` for a negative number, and what stages raise.
+        """
+        whole("repeat", repeat, 0, 1000)
         shelf, plan, device = self._shelf, self._plan, self._shelf.device
         torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType]
         if not self._low_vram:
@@ -258,7 +262,9 @@ class Bench:
         )
         stage("structure", lambda: self._find_structure(seen, random))
         grid = repeated(self._coords, plan.samples)
-        shape = stage("shape", lambda: find_shape(shelf, plan, seen, grid, random, on_step=_ignore))
+        shape = stage(
+            "shape", lambda: find_shape(shelf, plan, seen, grid, random, on_step=_ignore_shape)
+        )
         texture = stage(
             "texture", lambda: find_texture(shelf, plan, seen, shape, random, on_step=_ignore)
         )
@@ -344,4 +350,8 @@ class _Run:
 
 
 def _ignore(_: Step) -> None:
+    pass
+
+
+def _ignore_shape(_: Step, grid: VoxelGrid, resolution: int) -> None:
     pass

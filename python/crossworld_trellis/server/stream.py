@@ -92,8 +92,8 @@ class Stream:
                 case Preview():
                     await self._tell({"type": "preview"})
                     await self._send(event.voxels.to_bytes())
-                case Finished(data):
-                    await self._tell({"type": "result"})
+                case Finished(data, note):
+                    await self._tell({"type": "result"} | ({} if note is None else {"note": note}))
                     await self._send(data)
                     return
                 case Failed(problem):
@@ -167,7 +167,7 @@ class Stream:
         else:
             sending = self._socket.send_bytes(message)
         try:
-            await asyncio.wait_for(sending, self._settings.send_timeout)
+            await asyncio.wait_for(sending, self._settings.patience(len(message)))
         except (TimeoutError, asyncio.TimeoutError) as error:
             raise _TooSlow from error
         except RuntimeError as error:  # what Starlette says about a closed socket

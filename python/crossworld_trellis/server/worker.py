@@ -2,8 +2,8 @@
 
 Jobs that are alike and wait at the same time are made in one batch. Nobody else touches the model.
 Whatever a job raises ends that job only: a batch that fails as a whole is made again one by one,
-in smaller batches from then on where it was memory that ran out. A device that is lost for this
-process ends the worker, and `is_lost` tells so. Every job that was taken in gets its end.
+and the next ones are smaller for a while where it was memory that ran out. A device that is lost
+for this process ends the worker, and `is_lost` tells so. Every job that was taken in gets its end.
 """
 
 import logging
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
+from ..batch_limit import BatchLimit
 from ..errors import Cancelled, DeviceMemoryError
 from ..watch import Progress, Watch
 from .job import Failed, Finished, Job, Queued
@@ -57,7 +58,7 @@ class Worker:
         self._changed = threading.Condition()
         self._line: Line[Job] = Line(waiting)
         self._running: Sequence[Job] = ()
-        self._batch = batch
+        self._limit = BatchLimit(batch)
         self._closed: Problem | None = None
         self._lost: Problem | None = None
         self._loading = Progress("loading", 0, 1)
@@ -143,16 +144,19 @@ class Worker:
             self._changed.notify_all()
 
     def _run(self) -> None:
-        model = self._loaded()
-        while model is not None and (jobs := self._next()):
+        loaded = self._loaded()
+        if loaded is None:
+            return
+        model, description = loaded
+        while jobs := self._next(description.together):
             self._work(model, jobs)
             with self._changed:
                 self._running = ()
 
-    def _loaded(self) -> Model | None:
+    def _loaded(self) -> tuple[Model, Description] | None:
         try:
             model = self._load(self._tell_loading)
-            self.description = model.describe()
+            self.description = description = model.describe()
         except Exception as error:
             _LOG.error("the model does not load", exc_info=error)
             self.last_error = from_error(error).detail
@@ -161,8 +165,8 @@ class Worker:
             return None
         with self._changed:
             self.state = "healthy"
-        _LOG.info("the model is ready: %s", self.description)
-        return model
+        _LOG.info("the model is ready: %s", description)
+        return model, description
 
     def _tell_loading(self, progress: Progress) -> None:
         with self._changed:
@@ -170,10 +174,11 @@ class Worker:
             for job in self._line.order():
                 job.tell(progress)
 
-    def _next(self) -> Sequence[Job]:
-        """Waits for jobs that are alike; none when the worker is closed."""
+    def _next(self, together: int) -> Sequence[Job]:
+        """Waits for at most so many jobs that are alike; none when the worker is closed."""
         with self._changed:
-            while not (jobs := self._line.pop_alike(self._batch, _are_alike)):
+            limit = min(self._limit.size, together)
+            while not (jobs := self._line.pop_alike(limit, _are_alike)):
                 if self._closed is not None:
                     return ()
                 self._changed.wait()
@@ -194,6 +199,7 @@ class Worker:
                 self._work(model, [job])
             return
         if any(isinstance(end, Finished) for end in ends):
+            self._limit.went_well(len(jobs))
             # Recent batches count more: an exponential mean over about four.
             self._seconds += (time.monotonic() - started - self._seconds) / 4
         for job, end in zip(jobs, ends, strict=True):
@@ -220,9 +226,9 @@ class Worker:
             return [self._end(error) for _ in jobs]
         return [self._end(answer) for answer in answers]
 
-    def _end(self, answer: bytes | Exception) -> Finished | Failed:
-        if isinstance(answer, bytes):
-            return Finished(answer)
+    def _end(self, answer: Finished | Exception) -> Finished | Failed:
+        if isinstance(answer, Finished):
+            return answer
         if isinstance(answer, Cancelled):
             # Told already by whoever stopped the job.
             return Failed(_left())
@@ -236,8 +242,8 @@ class Worker:
     def _go_smaller(self, size: int, error: Exception) -> None:
         """Remembers that a batch of some size failed as a whole."""
         if isinstance(error, DeviceMemoryError):
-            self._batch = max(1, size // 2)
-            _LOG.warning("batches are at most %d from here on: %s", self._batch, error)
+            self._limit.ran_out(size)
+            _LOG.warning("batches are at most %d for a while: %s", self._limit.size, error)
         else:
             _LOG.warning("a batch of %d failed, each is tried alone: %s", size, error)
 

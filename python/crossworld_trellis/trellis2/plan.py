@@ -5,15 +5,22 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from .. import config
 from ..cascade import PIPELINE_TYPES, PipelineType
-from ..checkpoint.trellis2_roles import roles_for
+from ..checkpoint.trellis2 import Trellis2Checkpoint
+from ..checkpoint.trellis2_roles import OUTPUTS_2, roles_for
 from ..guidance import GuidanceSettings
+from ..image import PictureError
+from ..material_mesh import MaterialMesh
 from ..o_voxels import OVoxels
 from ..sampler import SettingsError
 from ..voxels import SparseVoxels
 
 RESOLUTIONS = (32, 64, 128, 256, 512, 1024)
 """Cells per axis that voxels can have."""
+
+MAX_TOKENS = 1 << 20
+"""Most latent voxels that `max_tokens` may allow; no object has more."""
 
 DEFAULT_RESOLUTION = 256
 """Of voxels where nobody asks for another: a finer object has millions."""
@@ -40,6 +47,8 @@ class Sample2:
     occupancy: SparseVoxels | None
     """Solid cells in one neutral colour."""
     o_voxels: OVoxels | None
+    mesh: MaterialMesh | None
+    """Of the finest voxels; without quads where the model leaves only holes."""
     resolution: int
     """Finest voxels per axis that the run had."""
     reduced: str | None
@@ -64,7 +73,7 @@ class Plan2:
     @property
     def colored(self) -> bool:
         """Whether materials are needed."""
-        return bool(self.outputs & {"voxels", "o_voxels"})
+        return any(OUTPUTS_2[output] for output in self.outputs)
 
     @property
     def appearance_steps(self) -> int:
@@ -83,6 +92,22 @@ def checked_type(name: str | PipelineType) -> PipelineType:
     return PIPELINE_TYPES[name]
 
 
+def wanted_type(checkpoint: Trellis2Checkpoint, asked: str | None) -> PipelineType:
+    """The pipeline type that was asked for, by default the environment's, else the checkpoint's.
+
+    Raises `SettingsError` where there is none of that name.
+    """
+    return checked_type(asked or config.pipeline_type() or checkpoint.description.default_type)
+
+
+def check_pictures(count: int) -> None:
+    """Raises `PictureError` for more than one: the original has no way to look at several."""
+    if count != 1:
+        raise PictureError(
+            f"TRELLIS.2 looks at one picture of an object, got {count}: give the best"
+        )
+
+
 def checked_outputs(outputs: Sequence[str], kind: PipelineType) -> frozenset[str]:
     """The outputs. Raises `SettingsError` where there are none, or one is not known."""
     if isinstance(outputs, str):
@@ -96,6 +121,11 @@ def checked_outputs(outputs: Sequence[str], kind: PipelineType) -> frozenset[str
     return frozenset(outputs)
 
 
+def resolutions_of(kind: PipelineType) -> tuple[int, ...]:
+    """Cells per axis that voxels can have, as far as a type reaches."""
+    return tuple(each for each in RESOLUTIONS if each <= kind.resolution)
+
+
 def checked_resolution(resolution: int | None, kind: PipelineType) -> int:
     """The resolution of voxels. Raises `SettingsError` where a type does not reach it."""
     if resolution is None:
@@ -103,10 +133,10 @@ def checked_resolution(resolution: int | None, kind: PipelineType) -> int:
     if resolution not in RESOLUTIONS:
         known = ", ".join(map(str, RESOLUTIONS))
         raise SettingsError(f"resolution must be one of {known}, got {resolution}")
-    if resolution > kind.resolution:
+    if resolution not in resolutions_of(kind):
         finer = [each.name for each in PIPELINE_TYPES.values() if each.resolution >= resolution]
         raise SettingsError(
-            f"pipeline type {kind.name} makes voxels of up to {kind.resolution} cells an axis, but "
-            f"{resolution} are asked for: use the type {' or '.join(finer)}"
+            f"resolution {resolution} is out of reach, pipeline type {kind.name} makes voxels of "
+            f"up to {kind.resolution} cells an axis: use the type {' or '.join(finer)}"
         )
     return resolution

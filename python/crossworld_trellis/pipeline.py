@@ -380,7 +380,7 @@ class Trellis:
         encoder = self._shelf.encoder()
         seen = self._shelf.recorded("picture", Work(encoder.conditions))
         for member in members:
-            pixels = encoder.pixels(torch.from_numpy(stack(squares[member])))
+            pixels = encoder.pixels(torch.tensor(stack(squares[member])))
             tokens = seen(pixels, 0, pictures=slice(len(pixels)), guided=False)
             member.condition = tokens[:, None]  # [K,L,C]→[K,1,L,C]
 

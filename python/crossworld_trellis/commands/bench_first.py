@@ -23,14 +23,7 @@ from .bench_work import shell
 SETTINGS = SamplerSettings(steps=25, cfg_strength=5.0, cfg_interval=(0.5, 1.0), rescale_t=3.0)
 """Of both stages, as the released checkpoint recommends them but for the number of steps."""
 
-_CONFIGS = {
-    STRUCTURE_FLOW: released.STRUCTURE_FLOW,
-    STRUCTURE_DECODER: released.STRUCTURE_DECODER,
-    LATENT_FLOW: released.LATENT_FLOW,
-    GAUSSIAN_DECODER: released.GAUSSIAN_DECODER,
-}
-
-_ENCODER = ImageEncoderConfig(
+ENCODER = ImageEncoderConfig(
     hidden_size=1024,
     num_hidden_layers=24,
     num_attention_heads=16,
@@ -43,6 +36,7 @@ _ENCODER = ImageEncoderConfig(
     qkv_bias=True,
     use_swiglu_ffn=False,
 )
+"""A DINOv2 of the size that the released checkpoint has."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -53,7 +47,12 @@ class RandomCheckpoint(Checkpoint):
     """Cells of the shell, about."""
 
     def config(self, role: str) -> Any:
-        return _CONFIGS[role]
+        return {
+            STRUCTURE_FLOW: released.STRUCTURE_FLOW,
+            STRUCTURE_DECODER: released.STRUCTURE_DECODER,
+            LATENT_FLOW: released.LATENT_FLOW,
+            GAUSSIAN_DECODER: released.GAUSSIAN_DECODER,
+        }[role]
 
     def fetch(self, outputs: Iterable[str]) -> None:
         """There is nothing to fetch."""
@@ -63,7 +62,7 @@ class RandomCheckpoint(Checkpoint):
             if role == STRUCTURE_DECODER:
                 made = ShellDecoder(self.voxels, dtype=dtype)
             else:
-                made = self.family.roles[role].module(_CONFIGS[role], dtype=dtype)
+                made = self.family.roles[role].module(self.config(role), dtype=dtype)
         return made.eval().requires_grad_(False)
 
     def encoder_folder(self, folder: object = None) -> Path:
@@ -71,7 +70,7 @@ class RandomCheckpoint(Checkpoint):
 
     def load_image_encoder(self, *, device: torch.device, folder: object = None) -> ImageEncoder:
         with torch.device(device):
-            return ImageEncoder(build_network(_ENCODER), _ENCODER).requires_grad_(False)
+            return ImageEncoder(build_network(ENCODER), ENCODER).requires_grad_(False)
 
 
 class ShellDecoder(StructureDecoder):

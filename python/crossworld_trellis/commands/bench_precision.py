@@ -84,7 +84,8 @@ class _Inputs:
             1, 1, _TOKENS, released.STRUCTURE_FLOW.cond_channels, device=device
         )
         self.grid = VoxelGrid(shell(voxels, released.LATENT_FLOW.resolution).to(device))
-        self.dense = torch.randn(1, 8, 16, 16, 16, device=device)
+        sizes = released.STRUCTURE_FLOW
+        self.dense = torch.randn(1, sizes.in_channels, *[sizes.resolution] * 3, device=device)
         self.sparse = torch.randn(len(self.grid), released.LATENT_FLOW.in_channels, device=device)
 
 
@@ -130,12 +131,15 @@ def _answers(networks: _Networks, inputs: _Inputs) -> _Answers:
     cells = torch.zeros(logits.shape[2:], dtype=torch.bool, device=logits.device)
     x, y, z = active_voxels(logits)[:, 1:].long().unbind(1)
     cells[x, y, z] = True
+    side = released.LATENT_FLOW.resolution
     [gaussians] = networks.gaussians(sample(bound, inputs.sparse, settings), grid)
     return _Answers(
         structure=structure,
         latents=latents,
         cells=cells,
-        voxels=voxels_from_gaussians(grid.positions, gaussians),
+        voxels=voxels_from_gaussians(
+            grid.positions, gaussians, grid_resolution=side, resolution=side
+        ),
     )
 
 

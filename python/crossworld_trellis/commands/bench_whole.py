@@ -6,7 +6,6 @@ they wait for: preparing the picture, previews and the way back to the host are 
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +13,7 @@ import torch
 
 from ..pipeline import Request, Trellis
 from ..sampler import SamplerSettings
-from ..watch import PREVIEW_EVERY, Progress, Watch
+from ..watch import PREVIEW_EVERY, Preview, Progress, Watch
 from .bench_first import SETTINGS, random_checkpoint, some_picture
 from .bench_work import wait
 
@@ -150,30 +149,39 @@ class Bench:
 
     def _watch(self, repeat: int) -> tuple[dict[str, float], float, float]:
         """When stages begin, when solid cells are shown, and how long all previews make a run."""
-        stages: list[dict[str, float]] = []
-        shown: list[float] = []
-        for _ in range(repeat):
-            own: dict[str, float] = {}
-            seen: list[float] = []
-            now = _clock()
-
-            def tell(progress: Progress, own: dict[str, float] = own, now: Any = now) -> None:
-                own.setdefault(progress.stage, now())
-
-            self.run(
-                on_progress=tell,
-                on_preview=lambda _, seen=seen, now=now: seen.append(now()),
-                preview_every=0,
-            )
-            stages.append(own)
-            shown.append(seen[0])
-        watched = [
-            self.run(on_preview=lambda _: None, preview_every=PREVIEW_EVERY) for _ in range(repeat)
-        ]
+        ears = [_Ears() for _ in range(repeat)]
+        for each in ears:
+            each.listen()
+            self.run(on_progress=each.progress, on_preview=each.preview, preview_every=0)
+        watched = [self.run(on_preview=_Ears().preview, preview_every=PREVIEW_EVERY) for _ in ears]
         if not repeat:
             return {}, 0.0, 0.0
-        begins = {name: _median([own[name] for own in stages]) for name in stages[0]}
-        return begins, _median(shown), _median(watched)
+        begins = {
+            name: statistics.median(each.begins[name] for each in ears) for name in ears[0].begins
+        }
+        shown = statistics.median(each.shown[0] for each in ears)
+        return begins, shown, statistics.median(watched)
+
+
+class _Ears:
+    """Remembers when something was told, in milliseconds from `listen` on."""
+
+    def __init__(self) -> None:
+        self.begins: dict[str, float] = {}
+        self.shown: list[float] = []
+        self._started = time.perf_counter()
+
+    def listen(self) -> None:
+        self._started = time.perf_counter()
+
+    def progress(self, progress: Progress) -> None:
+        self.begins.setdefault(progress.stage, self._now())
+
+    def preview(self, _: Preview) -> None:
+        self.shown.append(self._now())
+
+    def _now(self) -> float:
+        return 1e3 * (time.perf_counter() - self._started)
 
 
 def describe(whole: Whole) -> str:
@@ -196,12 +204,3 @@ def describe(whole: Whole) -> str:
         f"{'memory taken':20} {whole.reserved_gib:10.2f} GiB",
     ]
     return "\n".join(lines)
-
-
-def _median(values: Sequence[float]) -> float:
-    return statistics.median(values)
-
-
-def _clock() -> Callable[[], float]:
-    started = time.perf_counter()
-    return lambda: 1e3 * (time.perf_counter() - started)

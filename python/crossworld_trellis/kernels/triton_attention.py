@@ -1,4 +1,5 @@
-# pyright: basic, reportMissingImports=false, reportGeneralTypeIssues=false, reportCallIssue=false
+# pyright: basic, reportMissingImports=false, reportGeneralTypeIssues=false, reportCallIssue=false, reportOperatorIssue=false
+# pyright: reportArgumentType=false
 """The kernel behind `attention`: softmax on the fly (Dao et al. 2022, "FlashAttention"), for packed
 items; imported where Triton is.
 

@@ -53,5 +53,5 @@ class Float8FeedForward(nn.Module):
 def round_blocks(blocks: Iterable[Block]) -> None:
     """Turns the large products of blocks into such of eight bits, for good."""
     for block in blocks:
-        block.self_attn.to_qkv = Float8Linear(block.self_attn.to_qkv)
-        block.mlp = Float8FeedForward(block.mlp)
+        block.self_attn.register_module("to_qkv", Float8Linear(block.self_attn.to_qkv))
+        block.register_module("mlp", Float8FeedForward(block.mlp))

@@ -1,7 +1,7 @@
 """What follows from the times of a run alone, kept for runs with the same times: `Schedules`."""
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from torch import Tensor
 
@@ -25,7 +25,8 @@ class Schedules(Generic[Value]):
         """What belongs to times [S]. Where it is kept, it waits for a device that these lie on."""
         if self._kept is None:
             return make()
-        key: tuple[float, ...] = tuple(times.tolist())  # pyright: ignore[reportUnknownMemberType]
+        # The method has no types.
+        key: tuple[float, ...] = tuple(cast(Any, times).tolist())
         # The latest goes to the end.
         value = self._kept.pop(key) if key in self._kept else make()
         while len(self._kept) >= _MOST:

@@ -173,8 +173,10 @@ class ModulatedBlock(Block):
         _, layer = self.adaLN_modulation
         assert isinstance(layer, nn.Linear)
         # The layer may rest elsewhere.
-        weight, bias = (each.to(times.device, non_blocking=True) for each in layer.parameters())
-        return linear(silu(times), weight, bias).unflatten(1, (6, 1, -1))
+        weight = layer.weight.to(times.device, non_blocking=True)
+        bias = layer.bias.to(times.device, non_blocking=True)
+        made: Tensor = linear(silu(times), weight, bias)
+        return made.view(len(times), 6, 1, -1)
 
 
 AnyBlock = TypeVar("AnyBlock", bound=Block)

@@ -20,6 +20,8 @@ from .device import choose_dtype
 from .errors import TrellisError
 from .identity import device_name, identity_of
 from .image import CutOut, Framing
+from .material_mesh import MaterialMesh
+from .mesh import Mesh
 from .pipeline import Trellis
 from .request import Request, resolutions_of
 from .sampler import SettingsError
@@ -31,12 +33,12 @@ from .watch import Progress
 
 
 class Made(Protocol):
-    """One object that a pipeline made."""
+    """One object that a pipeline made; what was not asked for is `None`."""
 
     @property
-    def voxels(self) -> SparseVoxels | None:
-        """Where they were asked for."""
-        ...
+    def voxels(self) -> SparseVoxels | None: ...
+    @property
+    def mesh(self) -> Mesh | MaterialMesh | None: ...
 
     @property
     def reduced(self) -> str | None:

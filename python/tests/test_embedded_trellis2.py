@@ -53,7 +53,8 @@ def test_a_picture_becomes_voxels_with_materials(
     [answer], outlook = session.generate([([pixels()], 3, go_on, show)], resolution)
     voxels = made(answer)
     assert voxels.resolution == resolution and voxels.metallic_roughness is not None
-    assert SparseVoxels.from_bytes(previews[-1]).resolution == 32
+    shown = [SparseVoxels.from_bytes(each).resolution for each in previews]
+    assert set(shown) == {32, 64} and shown == sorted(shown)
     assert outlook is not None and "type 512" in outlook.identity
     assert (outlook.resolution, outlook.resolutions) == (256, (32, 64, 128, 256, 512))
     assert outlook.together == 1

@@ -1,6 +1,9 @@
 """`Trellis2` as its callers see it: types, resolutions, seeds, progress and what it refuses."""
 
+import gc
 import math
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,10 +12,12 @@ import torch
 from golden_trellis2 import IMAGE_ENCODER, MODEL, TRELLIS2, load, params
 from PIL import Image
 from test_graphs import Recorder
+from torch import nn
 
 import crossworld_trellis.trellis2.pipeline as pipeline_module
 from crossworld_trellis import config
 from crossworld_trellis.cascade import PIPELINE_TYPES
+from crossworld_trellis.checkpoint.trellis2 import Trellis2Checkpoint
 from crossworld_trellis.errors import Cancelled, DeviceMemoryError
 from crossworld_trellis.graphs import Graphs
 from crossworld_trellis.guidance import GuidanceSettings
@@ -204,6 +209,33 @@ def test_low_vram_changes_no_result_and_keeps_no_network(golden: Sample2) -> Non
     [sample] = lean.generate(PICTURE, seed=SEED)
     assert sample.voxels == golden.voxels
     assert lean._shelf._kept == {} and lean._shelf._encoder is None
+
+
+def test_low_vram_holds_one_network_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[weakref.ref[nn.Module]] = []
+
+    def listening(load: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+        def listen(*args: Any, **options: Any) -> nn.Module:
+            assert [each() for each in made if each() is not None] == []
+            module = load(*args, **options)
+            made.append(weakref.ref(module))
+            return module
+
+        return listen
+
+    for name in ("load", "load_image_encoder"):
+        monkeypatch.setattr(Trellis2Checkpoint, name, listening(getattr(Trellis2Checkpoint, name)))
+    lean = Trellis2.load(
+        MODEL, device="cpu", image_encoder=IMAGE_ENCODER, pipeline_type="512", low_vram=True
+    )
+    # What only the collector of cycles frees would lie on the card for a while.
+    gc.disable()
+    try:
+        quick(lean, pipeline_type="1024_cascade")
+    finally:
+        gc.enable()
+    # The encoder, two networks for the structure, four for the shape, two for the texture.
+    assert len(made) == 9
 
 
 def test_half_precision_is_that_of_the_flows_and_decoders_have_float16() -> None:

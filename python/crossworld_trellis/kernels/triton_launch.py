@@ -8,6 +8,7 @@ where tensors are aligned, and the values of numbers, unless the kernel is told 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -42,8 +43,10 @@ def launch(
     key = (kernel, device.index, *map(_kind, tensors), *numbers, *constants.values())
     variant = _variants.get(key)
     if variant is not None:
-        variant[grid](*tensors, *numbers, *free, *constants.values())
-        return None
+        # A version of Triton that wants other arguments says so before it launches anything.
+        with suppress(TypeError):
+            variant[grid](*tensors, *numbers, *free, *constants.values())
+            return None
     made = kernel[grid](*tensors, *numbers, *free, **constants, **options)
     # The interpreter makes none.
     if made is not None and _REPEATS:

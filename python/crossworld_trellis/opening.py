@@ -22,7 +22,7 @@ from .identity import device_name, identity_of
 from .image import CutOut, Framing
 from .material_mesh import MaterialMesh
 from .mesh import Mesh
-from .pipeline import Trellis
+from .pipeline import Trellis, precision_of
 from .request import Request, resolutions_of
 from .sampler import SettingsError
 from .trellis2 import Trellis2
@@ -200,11 +200,11 @@ def _foresee_first(checkpoint: Checkpoint, device: torch.device) -> Outlook:
     for role in roles_for(("voxels",)):
         checkpoint.file(role, ".safetensors")
     own: int = checkpoint.config(LATENT_FLOW).resolution
-    dtype = choose_dtype("auto", device)
+    dtype, float8 = precision_of(device, "auto", None)
     return Outlook(
         model=checkpoint.identity,
         device=device_name(device),
-        identity=identity_of(checkpoint, encoder, device, dtype, fast=config.fast()),
+        identity=identity_of(checkpoint, encoder, device, dtype, fast=config.fast(), float8=float8),
         resolution=own,
         resolutions=resolutions_of(own),
         together=Trellis.together,

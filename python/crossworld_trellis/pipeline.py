@@ -118,7 +118,7 @@ class Trellis:
         Raises `CheckpointError`, `SettingsError` or `DeviceMemoryError`.
         """
         checked_outputs(outputs)
-        _precision(choose_device(device), dtype, float8)
+        precision_of(choose_device(device), dtype, float8)
         checkpoint = Checkpoint.open(source, revision=revision, offline=offline)
         return cls.of_checkpoint(
             checkpoint,
@@ -149,7 +149,7 @@ class Trellis:
         """As `load`, of a checkpoint that is open already."""
         roles = roles_for(checked_outputs(outputs))
         where = choose_device(device)
-        torso, eight_bits = _precision(where, dtype, float8)
+        torso, eight_bits = precision_of(where, dtype, float8)
         watch = Watch(on_progress=on_progress)
         watch.tell("loading", 0, len(roles) + 1)
         checkpoint.fetch(outputs)
@@ -450,7 +450,7 @@ class Trellis:
         return state
 
 
-def _precision(device: torch.device, dtype: str, float8: bool | None) -> tuple[torch.dtype, bool]:
+def precision_of(device: torch.device, dtype: str, float8: bool | None) -> tuple[torch.dtype, bool]:
     """What torsos compute in, and whether their large products are of eight bits.
 
     Raises `SettingsError` where that cannot be.

@@ -31,6 +31,8 @@ class Sample:
     gaussians: Gaussians | None
     radiance_field: RadianceField | None
     mesh: Mesh | None
+    reduced: str | None = None
+    """What was done differently than asked: nothing ever, unlike in the second generation."""
 
 
 class NobodyLeft(Exception):

@@ -20,6 +20,7 @@ IMAGE_ENCODER_VARIABLE = "TRELLIS_IMAGE_ENCODER"
 FIRST_GENERATION_VARIABLE = "TRELLIS_FIRST_GENERATION"
 OFFLINE_VARIABLE = "HF_HUB_OFFLINE"
 FAST_VARIABLE = "TRELLIS_FAST"
+PIPELINE_TYPE_VARIABLE = "TRELLIS_PIPELINE_TYPE"
 
 
 def model_source() -> str:
@@ -36,6 +37,12 @@ def first_generation_source() -> str | None:
     """Folder or repository that `TRELLIS_FIRST_GENERATION` names: TRELLIS.2 takes one model from
     the repository of the first generation, and this stands in for it."""
     return os.environ.get(FIRST_GENERATION_VARIABLE) or None
+
+
+def pipeline_type() -> str | None:
+    """The pipeline type of TRELLIS.2 that `TRELLIS_PIPELINE_TYPE` names, unchecked; the first
+    generation has none."""
+    return os.environ.get(PIPELINE_TYPE_VARIABLE) or None
 
 
 def hub_is_offline() -> bool:

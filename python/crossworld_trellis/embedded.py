@@ -11,7 +11,6 @@ import itertools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from . import config
@@ -21,9 +20,8 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-    from .checkpoint import Checkpoint
     from .image import CutOut
-    from .pipeline import Sample, Trellis
+    from .opening import Made, Outlook, Pipeline
     from .watch import Preview, Progress, Watch
 
 INTERFACE = 2
@@ -59,20 +57,6 @@ class DeviceLostError(TrellisError):
     """The process has lost its device for good."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Description:
-    """What runs where."""
-
-    model: str
-    """The checkpoint's identity, see `Checkpoint.identity`."""
-    device: str
-    """The device's name, for people."""
-    identity: str
-    """Everything besides a request that decides its result, see `identity`."""
-    resolution: int
-    """Cells per axis that the model makes by itself."""
-
-
 def forward_log(log: Log) -> None:
     """Hands records of this package from INFO on, and of others from WARNING on, to a function.
 
@@ -86,7 +70,7 @@ def forward_log(log: Log) -> None:
 
 
 class Session:
-    """A checkpoint that is loaded when it is needed and stays.
+    """A checkpoint, of either generation, that is loaded when it is needed and stays.
 
     Where the device has too little memory for several objects together, they are made one by one,
     and in smaller batches from then on. Where it has too little for one, the cache is freed and the
@@ -95,49 +79,43 @@ class Session:
 
     def __init__(self, model: str | None = None) -> None:
         self._source = config.model_source() if model is None else model
-        self._trellis: Trellis | None = None
-        self._description: Description | None = None
+        self._pipeline: Pipeline | None = None
+        self._description: Outlook | None = None
         self._low_memory = False
         self._together = 64
         self._cut_out: CutOut | None = None
 
-    def examine(self) -> Description | None:
+    def examine(self) -> "Outlook | None":
         """What would run, where the device works and all files are on this machine; loads no
         weights.
 
         Raises `CheckpointError` for files that are not whole.
         """
-        from .checkpoint import Checkpoint, NotDownloadedError, roles_for
-        from .device import choose_device, choose_dtype
-        from .identity import identity_of
+        from .checkpoint import NotDownloadedError
+        from .device import choose_device
+        from .opening import foresee
 
         device = choose_device("auto")
         if not _works(device):
             return None
         try:
-            checkpoint = Checkpoint.open(self._source, offline=True)
-            for role in roles_for(("voxels",)):
-                checkpoint.file(role, ".safetensors")
-            encoder = checkpoint.encoder_folder()
+            return foresee(self._source, device)
         except NotDownloadedError:
             return None
-        dtype = choose_dtype("auto", device)
-        identity = identity_of(checkpoint, encoder, device, dtype, fast=config.fast())
-        return _describe(checkpoint, device, identity)
 
-    def load(self, tell: Tell) -> Description:
-        """Loads the checkpoint unless that is done. Raises as `Trellis.load`, and `Cancelled`."""
+    def load(self, tell: Tell) -> "Outlook":
+        """Loads the checkpoint unless that is done. Raises as `open_pipeline`, and `Cancelled`."""
         job = _Job((), 0, tell, None)
         return self._sparing_memory(lambda: self._loaded([job])[1])
 
     def generate(
         self, orders: Sequence[Order], resolution: int
-    ) -> tuple[list[Answer], Description | None]:
+    ) -> "tuple[list[Answer], Outlook | None]":
         """The `.voxels` file of each order's object, or what was raised instead, and what runs.
 
-        Loads the checkpoint if need be. The objects are made together. What is raised is that of
-        `load` and `Trellis.generate_batch`, `DeviceLostError`, and anything else; one order's own
-        error leaves the others alone.
+        Loads the checkpoint if need be. The objects are made together where that gains something
+        (`Pipeline.together`). What is raised is that of `load` and `Pipeline.generate_batch`,
+        `DeviceLostError`, and anything else; one order's own error leaves the others alone.
         """
         answers: list[Answer] = []
         for jobs in self._batches([_Job(*order) for order in orders]):
@@ -149,7 +127,8 @@ class Session:
         for _, alike in itertools.groupby(jobs, key=lambda job: len(job.pictures)):
             group = list(alike)
             while group:
-                size = self._together
+                known = self._pipeline
+                size = self._together if known is None else min(self._together, known.together)
                 yield group[:size]
                 group = group[size:]
 
@@ -173,16 +152,16 @@ class Session:
     def _attempt(self, jobs: "list[_Job]", resolution: int) -> list[Answer]:
         from .pipeline import Request
 
-        trellis, _ = self._loaded(jobs)
+        pipeline, _ = self._loaded(jobs)
         requests = [
             Request(images=self._images(job.pictures), seed=job.seed, watch=job.watch())
             for job in jobs
         ]
-        results = trellis.generate_batch(requests, resolution=resolution, cut_out=self._cut_out)
+        results = pipeline.generate_batch(requests, resolution=resolution, cut_out=self._cut_out)
         return [_answer(result) for result in results]
 
-    def _loaded(self, jobs: "Sequence[_Job]") -> "tuple[Trellis, Description]":
-        from .pipeline import Trellis
+    def _loaded(self, jobs: "Sequence[_Job]") -> "tuple[Pipeline, Outlook]":
+        from .opening import Outlook, open_pipeline
 
         def on_progress(progress: "Progress") -> None:
             for job in jobs:
@@ -191,11 +170,13 @@ class Session:
             if all(job.has_left for job in jobs):
                 raise Cancelled
 
-        if self._trellis is None or self._description is None:
-            trellis = Trellis.load(self._source, low_vram=self._low_memory, on_progress=on_progress)
-            self._description = _describe(trellis.checkpoint, trellis.device, trellis.identity)
-            self._trellis = trellis
-        return self._trellis, self._description
+        if self._pipeline is None or self._description is None:
+            pipeline: Pipeline = open_pipeline(
+                self._source, low_vram=self._low_memory, on_progress=on_progress
+            )
+            self._description = Outlook.of(pipeline)
+            self._pipeline = pipeline
+        return self._pipeline, self._description
 
     def _images(self, pictures: Sequence[Pixels]) -> "list[Image.Image]":
         from PIL import Image
@@ -227,7 +208,7 @@ class Session:
 
     def _forget(self) -> None:
         """Drops the networks and gives their memory back to the device."""
-        self._trellis = None
+        self._pipeline = None
         self._free_cache()
 
     def _free_cache(self) -> None:
@@ -286,9 +267,11 @@ class _Forward(logging.Handler):
             self.handleError(record)
 
 
-def _answer(result: "Sample | TrellisError") -> Answer:
+def _answer(result: "Made | TrellisError") -> Answer:
     if isinstance(result, TrellisError):
         return result
+    if result.reduced is not None:
+        _LOG.warning("the result differs from what was asked: %s", result.reduced)
     assert result.voxels is not None
     return result.voxels.to_bytes()
 
@@ -314,15 +297,3 @@ def _works(device: "torch.device") -> bool:
     except RuntimeError as error:
         _LOG.warning("%s does not work: %s", device, str(error).strip().split("\n")[0])
         return False
-
-
-def _describe(checkpoint: "Checkpoint", device: "torch.device", identity: str) -> Description:
-    from .checkpoint.roles import LATENT_FLOW
-    from .identity import device_name
-
-    return Description(
-        model=checkpoint.identity,
-        device=device_name(device),
-        identity=identity,
-        resolution=checkpoint.config(LATENT_FLOW).resolution,
-    )

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from . import __version__
-from .checkpoint import Checkpoint
+from .checkpoint.stored import StoredModels
 
 
 def device_name(device: torch.device) -> str:
@@ -19,12 +19,19 @@ def device_name(device: torch.device) -> str:
 
 
 def identity_of(
-    checkpoint: Checkpoint, encoder: Path, device: torch.device, dtype: torch.dtype, *, fast: bool
+    checkpoint: StoredModels,
+    encoder: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    fast: bool,
+    pipeline_type: str | None = None,
 ) -> str:
     """The text for these networks, of which the image encoder lies in a folder; reads no weights.
 
-    `fast` as in `Trellis.load`.
+    `fast` as in `Trellis.load`, `pipeline_type` that of the second generation.
     """
+    kind = () if pipeline_type is None else (f"type {pipeline_type}",)
     return ", ".join(
         (
             f"crossworld-trellis {__version__}",
@@ -34,5 +41,6 @@ def identity_of(
             device_name(device),
             str(dtype).removeprefix("torch."),
             "fast" if fast else "plain",
+            *kind,
         )
     )

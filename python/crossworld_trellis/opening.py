@@ -1,14 +1,110 @@
-"""The front door: the pipeline of a checkpoint, of whichever generation it is."""
+"""The front door: the pipeline of a checkpoint, of whichever generation it is.
+
+What both have in common is `Pipeline`; who needs no more than that need not know which it got.
+"""
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
-from .checkpoint import Checkpoint
-from .checkpoint.trellis2 import open_checkpoint
+import torch
+
+from . import config
+from .checkpoint import Checkpoint, roles_for
+from .checkpoint.roles import LATENT_FLOW
+from .checkpoint.stored import StoredModels
+from .checkpoint.trellis2 import Trellis2Checkpoint, open_checkpoint
+from .checkpoint.trellis2_roles import roles_for as roles_for_2
+from .device import choose_dtype
+from .errors import TrellisError
+from .identity import device_name, identity_of
+from .image import CutOut, Framing
 from .pipeline import Trellis
+from .request import Request, resolutions_of
 from .sampler import SettingsError
 from .trellis2 import Trellis2
+from .trellis2.pipeline import wanted_type
+from .trellis2.plan import DEFAULT_RESOLUTION
+from .trellis2.plan import resolutions_of as resolutions_of_2
+from .voxels import SparseVoxels
 from .watch import Progress
+
+
+class Made(Protocol):
+    """One object that a pipeline made."""
+
+    @property
+    def voxels(self) -> SparseVoxels | None:
+        """Where they were asked for."""
+        ...
+
+    @property
+    def reduced(self) -> str | None:
+        """What was done differently than asked."""
+        ...
+
+
+class Pipeline(Protocol):
+    """What `Trellis` and `Trellis2` have in common; the words mean what they mean there."""
+
+    @property
+    def checkpoint(self) -> StoredModels: ...
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def dtype(self) -> torch.dtype: ...
+    @property
+    def framing(self) -> Framing: ...
+    @property
+    def identity(self) -> str: ...
+    @property
+    def resolution(self) -> int: ...
+    @property
+    def resolutions(self) -> tuple[int, ...]: ...
+    @property
+    def together(self) -> int: ...
+
+    def generate_batch(
+        self,
+        requests: Sequence[Request],
+        *,
+        formats: Sequence[str] | None = None,
+        resolution: int | None = None,
+        steps: int | None = None,
+        cfg: float | None = None,
+        preprocessed: bool = False,
+        cut_out: CutOut | None = None,
+    ) -> Sequence[Made | TrellisError]:
+        """An object of each request, or what ended that one alone."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """What a pipeline is, or would be."""
+
+    model: str
+    """The checkpoint's identity, see `StoredModels.identity`."""
+    device: str
+    """The device's name, for people."""
+    identity: str
+    """Everything besides a request that decides its result, see `identity`."""
+    resolution: int
+    """Cells per axis that voxels have where nobody asks for another number."""
+    resolutions: tuple[int, ...]
+    """Cells per axis that can be asked for."""
+
+    @classmethod
+    def of(cls, pipeline: Pipeline) -> "Outlook":
+        """What a loaded pipeline is."""
+        return cls(
+            model=pipeline.checkpoint.identity,
+            device=device_name(pipeline.device),
+            identity=pipeline.identity,
+            resolution=pipeline.resolution,
+            resolutions=pipeline.resolutions,
+        )
 
 
 def open_pipeline(
@@ -56,4 +152,47 @@ def open_pipeline(
         image_encoder=image_encoder,
         fast=fast,
         on_progress=on_progress,
+    )
+
+
+def foresee(source: str | os.PathLike[str] | None, device: torch.device) -> Outlook:
+    """What `open_pipeline` would load on a device, with its default settings; reads no weights.
+
+    Raises `NotDownloadedError` where a file is not on this machine, else `CheckpointError`.
+    """
+    checkpoint = open_checkpoint(source, offline=True)
+    if isinstance(checkpoint, Checkpoint):
+        return _foresee_first(checkpoint, device)
+    return _foresee_second(checkpoint, device)
+
+
+def _foresee_first(checkpoint: Checkpoint, device: torch.device) -> Outlook:
+    encoder = checkpoint.encoder_folder()
+    for role in roles_for(("voxels",)):
+        checkpoint.file(role, ".safetensors")
+    own: int = checkpoint.config(LATENT_FLOW).resolution
+    dtype = choose_dtype("auto", device)
+    return Outlook(
+        model=checkpoint.identity,
+        device=device_name(device),
+        identity=identity_of(checkpoint, encoder, device, dtype, fast=config.fast()),
+        resolution=own,
+        resolutions=resolutions_of(own),
+    )
+
+
+def _foresee_second(checkpoint: Trellis2Checkpoint, device: torch.device) -> Outlook:
+    kind = wanted_type(checkpoint, None)
+    encoder = checkpoint.encoder_folder()
+    for role in roles_for_2(kind, ("voxels",)):
+        checkpoint.file(role, ".safetensors")
+    dtype = choose_dtype("auto", device, trained=torch.bfloat16)
+    return Outlook(
+        model=checkpoint.identity,
+        device=device_name(device),
+        identity=identity_of(
+            checkpoint, encoder, device, dtype, fast=config.fast(), pipeline_type=kind.name
+        ),
+        resolution=DEFAULT_RESOLUTION,
+        resolutions=resolutions_of_2(kind),
     )

@@ -25,7 +25,7 @@ from .errors import TrellisError
 from .forecast import Forecast
 from .graphs import Graphs, StepField, can_record
 from .identity import identity_of
-from .image import CutOut, Source, preprocess, squeeze, stack
+from .image import CutOut, Framing, Source, preprocess, squeeze, stack
 from .kernels.choice import plain
 from .previews import guess_appearance, guess_structure, show_solid_cells
 from .request import (
@@ -37,6 +37,7 @@ from .request import (
     checked_outputs,
     noise_for,
     refinement_of,
+    resolutions_of,
     whole,
 )
 from .sampler import (
@@ -59,6 +60,11 @@ __all__ = ["EmptyResultError", "Noise", "Request", "Sample", "Trellis"]
 class Trellis:
     """A checkpoint made ready to generate: made by `load`. One thread at a time may use it."""
 
+    framing: Framing = "margin"
+    """How prepared pictures are framed, see `image.framed`."""
+    together = MAX_SAMPLES
+    """Most requests that gain from being made in one batch."""
+
     def __init__(
         self, shelf: Shelf, outputs: Sequence[str], *, fast: bool = True, record: bool = True
     ) -> None:
@@ -71,6 +77,8 @@ class Trellis:
         self.outputs = tuple(outputs)
         self.resolution: int = shelf.checkpoint.config(LATENT_FLOW).resolution
         """Cells per axis of the active voxels."""
+        self.resolutions = resolutions_of(self.resolution)
+        """Cells per axis that voxels can have."""
         # At once: the checkpoint's files may be gone later.
         self.identity = identity_of(
             shelf.checkpoint, shelf.encoder_folder(), shelf.device, shelf.dtype, fast=fast

@@ -108,12 +108,17 @@ def checked_outputs(outputs: Sequence[str]) -> Sequence[str]:
     return outputs
 
 
+def resolutions_of(own: int) -> tuple[int, ...]:
+    """Cells per axis that voxels can have, of a model with a grid of its own."""
+    return own // 2, own, 2 * own, 4 * own
+
+
 def refinement_of(resolution: int, own: int) -> int:
     """How many times finer than the model's own grid a resolution is, 0 for half of it.
 
     Raises `SettingsError` for others than half, 1, 2 and 4 times.
     """
-    allowed = {own // 2: 0, own: 1, 2 * own: 2, 4 * own: 4}
+    allowed = dict(zip(resolutions_of(own), (0, 1, 2, 4), strict=True))
     if resolution not in allowed:
         known = ", ".join(map(str, allowed))
         raise SettingsError(f"resolution must be one of {known}, got {resolution}")

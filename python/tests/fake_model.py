@@ -4,20 +4,27 @@ import io
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, cast
 
 import numpy as np
+import uvicorn
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
 from crossworld_trellis.errors import Cancelled, TrellisError
 from crossworld_trellis.server.app import create_app
-from crossworld_trellis.server.job import Order
+from crossworld_trellis.server.job import Finished, Order
 from crossworld_trellis.server.model import Description
+from crossworld_trellis.server.pictures import Prepared
 from crossworld_trellis.server.settings import ServerSettings
 from crossworld_trellis.voxels import SparseVoxels
 from crossworld_trellis.watch import Preview, Progress, Stage, Watch
 
 STEPS = 4
+
+PREPARED = Prepared({"margin": Image.new("RGB", (1, 1))})
+"""A picture for orders that no model looks at."""
 
 
 def cube(color: int) -> SparseVoxels:
@@ -33,6 +40,11 @@ def picture(*, side: int = 32, color: int = 200) -> bytes:
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()
+
+
+def state_of(around: TestClient | uvicorn.Config) -> Any:
+    """The state of the application that something runs."""
+    return cast(FastAPI, around.app).state
 
 
 class Together:
@@ -78,6 +90,8 @@ class FakeModel:
         """In place of the voxel of a seed."""
         self.answer: bytes | None = None
         """In place of a voxel."""
+        self.note: str | None = None
+        self.together = 64
         self.recovered = 0
         self.may_load = threading.Event()
         self.may_load.set()
@@ -106,11 +120,15 @@ class FakeModel:
             capability=None,
             dtype="float32",
             identity="fake 1",
+            pipeline_type=None,
+            resolutions=(32, 64, 128, 256),
+            framing="margin",
+            together=self.together,
         )
 
     def generate(
         self, orders: Sequence[Order], watches: Sequence[Watch]
-    ) -> list[bytes | TrellisError]:
+    ) -> list[Finished | TrellisError]:
         seeds = [order.settings.seed for order in orders]
         self.batches.append(seeds)
         self.started += seeds
@@ -131,8 +149,7 @@ class FakeModel:
         return [
             together.ended.get(index)
             or self.own_errors.get(seed)
-            or self.answer
-            or cube(seed % 256).to_bytes()
+            or Finished(self.answer or cube(seed % 256).to_bytes(), self.note)
             for index, seed in enumerate(seeds)
         ]
 

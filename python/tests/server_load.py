@@ -282,7 +282,7 @@ def _address(log: int, process: "subprocess.Popen[bytes]") -> str:
 
 def main() -> None:
     """Measures and checks."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--requests", type=int, default=1000)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--batch", type=int, default=4)

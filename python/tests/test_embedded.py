@@ -103,7 +103,7 @@ def test_memory_that_ends_once_is_made_up_for_and_twice_is_told(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = embedded.Session(str(tiny))
-    original, loads = Trellis.load, []
+    original, loads = Trellis.of_checkpoint, []
     tries = 0
 
     def load(*arguments: Any, **settings: Any) -> Trellis:
@@ -115,7 +115,7 @@ def test_memory_that_ends_once_is_made_up_for_and_twice_is_told(
         tries += 1
         raise DeviceMemoryError("full")
 
-    monkeypatch.setattr(Trellis, "load", load)
+    monkeypatch.setattr(Trellis, "of_checkpoint", load)
     with monkeypatch.context() as bent:
         bent.setattr(Trellis, "generate_batch", full)
         end = alone(session, go_on)

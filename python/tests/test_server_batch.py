@@ -6,10 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from fake_model import FakeModel, cube, picture, serving
+from fake_model import PREPARED, FakeModel, cube, picture, serving, state_of
 from fastapi.testclient import TestClient
 from httpx2 import Response
-from PIL import Image
 from test_server_queue import ends, wait_for, worker_of
 
 from crossworld_trellis import config
@@ -26,7 +25,7 @@ from crossworld_trellis.server.worker import Worker
 def order_of(seed: int = 0, *, pictures: int = 1, **settings: Any) -> Order:
     output_format = settings.pop("output_format", "voxels")
     return Order(
-        pictures=[Image.new("RGB", (1, 1))] * pictures,
+        pictures=[PREPARED] * pictures,
         settings=GenerationSettings(seed=seed, **settings),
         output_format=output_format,
     )
@@ -85,9 +84,21 @@ def test_other_settings_are_never_made_together(other: Order) -> None:
     assert not order_of().is_like(other) and not other.is_like(order_of())
 
 
+def test_a_model_that_gains_nothing_from_company_works_one_by_one() -> None:
+    model = FakeModel()
+    model.together = 1
+    model.may_load.clear()
+    worker = worker_of(model, waiting=16, batch=4)
+    heard = [submit(worker, order_of(seed))[1] for seed in range(3)]
+    model.may_load.set()
+    assert all(is_voxel_of(seed, events) for seed, events in enumerate(heard))
+    assert model.batches == [[0], [1], [2]]
+    worker.close(5)
+
+
 def test_a_stream_and_a_form_with_equal_settings_are_alike() -> None:
     settings = StreamRequest(seed=3, pictures=1, previews=False, steps=3)
-    stream = Order(pictures=[Image.new("RGB", (1, 1))], settings=settings, previews=True)
+    stream = Order(pictures=[PREPARED], settings=settings, previews=True)
     assert stream.is_like(order_of(1, steps=3)) and order_of(1, steps=3).is_like(stream)
 
 
@@ -245,7 +256,7 @@ def test_metrics_tell_how_many_were_made_together() -> None:
     model.hold()
     with serving(model, batch=2) as client, ThreadPoolExecutor() as pool:
         first = pool.submit(post, client, 0)
-        wait_for(client.app.state.worker.is_busy)
+        wait_for(state_of(client).worker.is_busy)
         others = [pool.submit(post, client, seed) for seed in (1, 2, 3)]
         wait_for(lambda: client.get("/health").json()["queue"] == 3)
         model.let_go()
@@ -261,7 +272,7 @@ def test_a_stream_is_told_when_to_try_again() -> None:
     model.hold()
     with serving(model, waiting=1) as client, ThreadPoolExecutor() as pool:
         first = pool.submit(post, client, 0)
-        wait_for(client.app.state.worker.is_busy)
+        wait_for(state_of(client).worker.is_busy)
         second = pool.submit(post, client, 1)
         wait_for(lambda: client.get("/health").json()["queue"] == 1)
         with client.websocket_connect("ws://127.0.0.1/stream") as socket:

@@ -77,7 +77,8 @@ def test_settings_and_prepared_pictures_reach_the_model(
     settings = order.settings
     assert (settings.steps, settings.cfg, settings.resolution) == (5, 2.5, 128)
     assert settings.structure.steps == 6 and settings.latents.cfg_strength == 1
-    assert [(image.size, image.mode) for image in order.pictures] == [((518, 518), "RGB")] * 2
+    squares = [picture.framed("margin") for picture in order.pictures]
+    assert [(image.size, image.mode) for image in squares] == [((518, 518), "RGB")] * 2
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from fake_model import FakeModel, picture, serving
+from fake_model import PREPARED, FakeModel, picture, serving, state_of
 from fastapi.testclient import TestClient
 from httpx2 import Response
-from PIL import Image
 
 from crossworld_trellis.server.job import Event, Failed, Finished, Job, Order, Queued
 from crossworld_trellis.server.line import Line
@@ -42,7 +41,7 @@ def worker_of(
 
 def job_of(seed: int, *, client: str = "a") -> tuple[Job, list[Event]]:
     events: list[Event] = []
-    order = Order(pictures=[Image.new("RGB", (1, 1))], settings=GenerationSettings(seed=seed))
+    order = Order(pictures=[PREPARED], settings=GenerationSettings(seed=seed))
     return Job(order, client=client, notify=events.append), events
 
 
@@ -172,7 +171,7 @@ def test_a_full_queue_answers_429_with_the_time_to_wait() -> None:
     model.hold()
     with serving(model, waiting=2) as client, ThreadPoolExecutor() as pool:
         first = pool.submit(post, client, 0)
-        wait_for(client.app.state.worker.is_busy)
+        wait_for(state_of(client).worker.is_busy)
         second = pool.submit(post, client, 1)
         wait_for(lambda: client.get("/health").json()["queue"] == 1)
         refused = post(client, 2)
@@ -188,13 +187,13 @@ def test_a_generation_past_its_deadline_is_answered_and_stopped() -> None:
     model.hold()
     with serving(model, deadline=0.2) as client, ThreadPoolExecutor() as pool:
         running = pool.submit(post, client, 0)
-        wait_for(client.app.state.worker.is_busy)
+        wait_for(state_of(client).worker.is_busy)
         waiting = pool.submit(post, client, 1)
         for answer in (running.result(), waiting.result()):
             assert answer.status_code == 503 and "0.2 seconds" in answer.json()["detail"]
             assert int(answer.headers["retry-after"]) > 0
         model.let_go()
-        wait_for(lambda: not client.app.state.worker.is_busy())
+        wait_for(lambda: not state_of(client).worker.is_busy())
         assert model.started == [0] and model.steps_done == 1
         assert post(client, 2).status_code == 200
 

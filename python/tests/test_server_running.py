@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import httpx2
 import pytest
-from fake_model import FakeModel, picture
+from fake_model import FakeModel, picture, state_of
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -113,7 +113,7 @@ def test_an_http_client_that_leaves_stops_its_generation() -> None:
         files = {"image": ("a.png", picture())}
         with pytest.raises(httpx2.ReadTimeout):
             httpx2.post(f"http://127.0.0.1:{port}/generate", files=files, timeout=0.3)
-        worker = server.config.app.state.worker
+        worker = state_of(server.config).worker
         assert worker.is_busy()
         wait_for(lambda: all(job.is_stopped() for job in worker._running))
         model.let_go()
@@ -142,6 +142,6 @@ def test_a_client_that_reads_nothing_is_left_alone_after_a_while() -> None:
     ):
         stream.send(json.dumps({"pictures": 1}))
         stream.send(picture())
-        streams = server.config.app.state
+        streams = state_of(server.config)
         wait_for(lambda: model.started == [0])
         wait_for(lambda: streams.streams == 0)

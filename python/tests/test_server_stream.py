@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from fake_model import STEPS, FakeModel, cube, picture, serving
+from fake_model import STEPS, FakeModel, cube, picture, serving, state_of
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
@@ -123,7 +123,7 @@ def test_cancelling_stops_within_one_step_and_frees_the_worker(
         socket.send_json({"type": "cancel"})
         assert closed(socket) == 1000
     model.let_go()
-    wait_for(lambda: not client.app.state.worker.is_busy())
+    wait_for(lambda: not state_of(client).worker.is_busy())
     assert model.steps_done <= 2
     with client.websocket_connect(STREAM) as socket:
         begin(socket, seed=2)
@@ -139,9 +139,9 @@ def test_closing_the_socket_stops_within_one_step(client: TestClient, model: Fak
         while read_until(socket, "progress")["stage"] != "structure":
             pass
         socket.close()
-        wait_for(lambda: client.app.state.streams == 0)
+        wait_for(lambda: state_of(client).streams == 0)
     model.let_go()
-    wait_for(lambda: not client.app.state.worker.is_busy())
+    wait_for(lambda: not state_of(client).worker.is_busy())
     assert model.steps_done <= 2
 
 
@@ -149,7 +149,7 @@ def test_closing_while_waiting_leaves_the_queue(client: TestClient, model: FakeM
     model.hold()
     with client.websocket_connect(STREAM) as first:
         begin(first)
-        wait_for(client.app.state.worker.is_busy)
+        wait_for(state_of(client).worker.is_busy)
         with client.websocket_connect(STREAM) as second:
             begin(second, seed=5)
             assert read_until(second, "queued")["position"] == 1

@@ -61,9 +61,30 @@ def test_a_resolution_that_the_model_lacks_is_named(client: TestClient) -> None:
     assert "got 48" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"pipeline_type": "512"}, "pipeline_type"),
+        ({"max_tokens": "9"}, "max_tokens"),
+        ({"shape_steps": "3"}, "shape"),
+        ({"texture_cfg": "1"}, "texture"),
+    ],
+)
+def test_what_only_the_second_generation_knows_is_refused(
+    client: TestClient, fields: dict[str, str], named: str
+) -> None:
+    answer = client.post("/generate", files={"image": PICTURE.read_bytes()}, data=fields)
+    problem = answer.json()
+    assert (problem["status"], problem["field"]) == (422, named)
+    assert problem["detail"].endswith(
+        "is for TRELLIS.2, and the first generation runs here: leave it out"
+    )
+
+
 def test_health_tells_model_device_and_identity(client: TestClient, trellis: Trellis) -> None:
     health = client.get("/health").json()
     assert (health["model"], health["device"], health["dtype"]) == ("golden", "cpu", "float32")
+    assert (health["pipeline_type"], health["resolutions"]) == (None, [*trellis.resolutions])
     assert health["identity"] == trellis.identity and "torch" in trellis.identity
 
 

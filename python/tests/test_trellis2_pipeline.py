@@ -10,15 +10,16 @@ from golden_trellis2 import IMAGE_ENCODER, MODEL, TRELLIS2, load, params
 from PIL import Image
 
 import crossworld_trellis.trellis2.pipeline as pipeline_module
+from crossworld_trellis import config
 from crossworld_trellis.cascade import PIPELINE_TYPES
 from crossworld_trellis.errors import Cancelled, DeviceMemoryError
 from crossworld_trellis.guidance import GuidanceSettings
 from crossworld_trellis.image import PictureError, crop_tightly
-from crossworld_trellis.request import EmptyResultError
+from crossworld_trellis.request import EmptyResultError, Request
 from crossworld_trellis.sampler import SettingsError
 from crossworld_trellis.trellis2 import Noise2, Sample2, Trellis2
 from crossworld_trellis.voxels import SparseVoxels
-from crossworld_trellis.watch import Preview, Progress
+from crossworld_trellis.watch import Preview, Progress, Watch
 
 PICTURE = TRELLIS2 / "preprocess_0_in.png"
 SEED: int = params("pipeline_512")["seed"]
@@ -223,8 +224,62 @@ def test_settings_that_cannot_be_are_refused_before_any_work(
 
 
 def test_several_pictures_of_one_object_are_refused(trellis: Trellis2) -> None:
-    with pytest.raises(SettingsError, match="one picture of an object, got 2"):
+    with pytest.raises(PictureError, match="one picture of an object, got 2"):
         trellis.generate([PICTURE, PICTURE])
+
+
+def test_each_of_a_batch_is_what_it_is_alone_and_fails_alone(trellis: Trellis2) -> None:
+    def leave() -> bool:
+        return True
+
+    requests = [
+        Request(images=PICTURE, seed=1),
+        Request(images=Image.new("RGBA", (64, 64)), seed=2),
+        Request(images=PICTURE, seed=3, watch=Watch(should_cancel=leave)),
+        Request(images=[PICTURE, PICTURE], seed=4),
+        Request(images=PICTURE, seed=5),
+    ]
+    made = trellis.generate_batch(requests, steps=2, resolution=64)
+    assert [type(each) for each in made] == [
+        Sample2,
+        PictureError,
+        Cancelled,
+        PictureError,
+        Sample2,
+    ]
+    for each, seed in zip(made[::4], (1, 5), strict=True):
+        assert isinstance(each, Sample2)
+        assert each.voxels == quick(trellis, seed=seed, resolution=64)[0].voxels
+
+
+@pytest.mark.parametrize(
+    ("count", "options", "told"),
+    [
+        (0, {}, "the number of requests must be 1 to 64, got 0"),
+        (2, {"resolution": 1024}, "resolution 1024 is out of reach"),
+    ],
+)
+def test_what_concerns_a_whole_batch_is_raised(
+    trellis: Trellis2, count: int, options: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(SettingsError, match=told):
+        trellis.generate_batch([Request(images=PICTURE)] * count, **options)
+
+
+def test_the_type_is_part_of_the_identity_and_comes_from_the_environment_too(
+    trellis: Trellis2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load() -> Trellis2:
+        return Trellis2.load(MODEL, device="cpu", image_encoder=IMAGE_ENCODER, low_vram=True)
+
+    assert load().pipeline_type == "1024_cascade"
+    monkeypatch.setenv(config.PIPELINE_TYPE_VARIABLE, "512")
+    chosen = load()
+    assert (chosen.pipeline_type, chosen.resolutions[-1]) == ("512", 512)
+    assert chosen.identity == trellis.identity
+    monkeypatch.setenv(config.PIPELINE_TYPE_VARIABLE, "2048")
+    with pytest.raises(SettingsError, match="unknown pipeline type '2048'"):
+        load()
 
 
 def test_a_picture_without_an_object_is_refused(trellis: Trellis2) -> None:

@@ -31,6 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--low-vram", action="store_true", help="keep one network on the device at a time"
     )
+    parser.add_argument(
+        "--pipeline-type",
+        metavar="TYPE",
+        help="of TRELLIS.2: 512, 1024, 1024_cascade or 1536_cascade (TRELLIS_PIPELINE_TYPE, "
+        "else what the model says)",
+    )
     parser.add_argument("--offline", action="store_true", help="never use the network for models")
     parser.add_argument(
         "--waiting", type=int, default=default.waiting, help="most generations that wait"
@@ -114,17 +120,18 @@ def _whole(name: str, text: str, bounds: str) -> int:
 def load_model(options: argparse.Namespace, tell: Callable[[Progress], None]) -> Model:
     """Loads what the options name, in whichever thread asks."""
     # Takes seconds, in which the server answers already.
-    from ..pipeline import Trellis
+    from ..opening import open_pipeline
     from ..server.model import TrellisModel
 
     source = options.model or config.model_source()
-    trellis = Trellis.load(
+    pipeline = open_pipeline(
         source,
         device=options.device or config.device(),
         dtype=options.dtype,
         low_vram=options.low_vram,
         image_encoder=options.image_encoder,
         offline=options.offline,
+        pipeline_type=options.pipeline_type,
         on_progress=tell,
     )
-    return TrellisModel(trellis, name=str(source))
+    return TrellisModel(pipeline, name=str(source))

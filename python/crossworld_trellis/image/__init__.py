@@ -4,6 +4,7 @@ Nothing here needs torch or a GPU. Rows of pixels run from the top down.
 """
 
 from .cut_out import CutOut, rembg_cut_out
+from .framing import Framing, framed
 from .opening import (
     MAX_PIXELS,
     MAX_SIDE,
@@ -19,10 +20,12 @@ __all__ = [
     "MAX_SIDE",
     "SIDE",
     "CutOut",
+    "Framing",
     "PictureError",
     "Source",
     "crop_tightly",
     "cut_from_background",
+    "framed",
     "open_picture",
     "preprocess",
     "rembg_cut_out",

@@ -55,7 +55,7 @@ def create_app(
     worker = Worker(
         load, waiting=chosen.waiting, batch=chosen.batch, observer=metrics, on_lost=on_lost
     )
-    preparer = Preparer(cut_out)
+    preparer = Preparer(cut_out, lambda: worker.description and worker.description.framing)
     started = time.monotonic()
 
     @asynccontextmanager
@@ -96,6 +96,8 @@ def create_app(
             capability=about and about.capability,
             dtype=about and about.dtype,
             identity=about and about.identity,
+            pipeline_type=about and about.pipeline_type,
+            resolutions=about and list(about.resolutions),
             queue=worker.waiting(),
             uptime_seconds=round(time.monotonic() - started, 3),
             last_error=worker.last_error,

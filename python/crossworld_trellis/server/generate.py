@@ -43,13 +43,12 @@ async def generate(
         output_format=form.output_format,
     )
     async with ticket(worker, order, client=client_of(request), deadline=settings.deadline) as mine:
-        data = await _result(request, mine)
+        made = await _result(request, mine)
     name = f"object-{form.seed}.{form.output_format}"
-    return Response(
-        data,
-        media_type=MEDIA_TYPES[form.output_format],
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    if made.note is not None:
+        headers["Trellis-Note"] = made.note
+    return Response(made.data, media_type=MEDIA_TYPES[form.output_format], headers=headers)
 
 
 def _check_available(output_format: OutputFormat) -> None:
@@ -61,13 +60,13 @@ def _check_available(output_format: OutputFormat) -> None:
             raise Problem(422, detail, field="output_format") from error
 
 
-async def _result(request: Request, mine: Ticket) -> bytes:
+async def _result(request: Request, mine: Ticket) -> Finished:
     leaving = asyncio.create_task(_stop_when_left(request, mine))
     try:
         while True:
             match await mine.next():
-                case Finished(data):
-                    return data
+                case Finished() as made:
+                    return made
                 case Failed(problem):
                     raise problem.copy()
                 case _:

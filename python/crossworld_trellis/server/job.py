@@ -4,9 +4,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PIL import Image
-
 from ..watch import Preview, Progress
+from .pictures import Prepared
 from .problem import Problem
 from .schemas import GenerationSettings, OutputFormat
 
@@ -15,8 +14,7 @@ from .schemas import GenerationSettings, OutputFormat
 class Order:
     """What is to be made."""
 
-    pictures: list[Image.Image]
-    """Prepared squares, as `image.preprocess` makes them."""
+    pictures: list[Prepared]
     settings: GenerationSettings
     output_format: OutputFormat = "voxels"
     previews: bool = False
@@ -43,6 +41,8 @@ class Finished:
     """The end: the file that was asked for."""
 
     data: bytes
+    note: str | None = None
+    """What was done differently than asked."""
 
 
 @dataclass(frozen=True)

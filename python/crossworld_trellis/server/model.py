@@ -1,25 +1,30 @@
-"""The model as the server sees it, and `Trellis` in that shape.
+"""The model as the server sees it, and both generations of TRELLIS in that shape.
 
 torch is imported where it is used, so that a server that still loads answers at once.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..errors import TrellisError
+from ..image import Framing
 from ..watch import Progress, Watch
-from .job import Order
-from .schemas import OutputFormat, StageSettings
+from .job import Finished, Order
+from .schemas import OutputFormat
 
 if TYPE_CHECKING:
-    from ..pipeline import Sample, Trellis
-    from ..sampler import SamplerSettings
+    from ..opening import Made
+    from ..pipeline import Trellis
+    from ..trellis2 import Trellis2
+
+_LOG = logging.getLogger("crossworld_trellis.server")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What `/health` tells about the model."""
+    """What `/health` tells about the model, and how it wants to be fed."""
 
     model: str
     device: str
@@ -28,9 +33,17 @@ class Description:
     dtype: str
     identity: str
     """Everything besides a request that decides its result."""
+    pipeline_type: str | None
+    """Of TRELLIS.2."""
+    resolutions: tuple[int, ...]
+    """Cells per axis that can be asked for."""
+    framing: Framing
+    """How its pictures are prepared."""
+    together: int
+    """Most orders that gain from being made in one batch."""
 
 
-Answer = bytes | TrellisError
+Answer = Finished | TrellisError
 """A file, or why there is none."""
 
 
@@ -56,25 +69,15 @@ class Model(Protocol):
 Load = Callable[[Callable[[Progress], None]], Model]
 """Loads the model and tells how far it is."""
 
-OUTPUTS: dict[OutputFormat, str] = {
-    "glb": "mesh",
-    "ply": "gaussians",
-    "npy": "radiance_field",
-    "voxels": "voxels",
-    "vox": "voxels",
-    "csm": "voxels",
-    "bcf": "voxels",
-}
-
 CONVERTED: tuple[Literal["vox", "csm", "bcf"], ...] = ("vox", "csm", "bcf")
 """What `native` makes of voxels."""
 
 
 class TrellisModel:
-    """A `Trellis` behind the server."""
+    """A pipeline of either generation behind the server."""
 
-    def __init__(self, trellis: "Trellis", *, name: str) -> None:
-        self._trellis = trellis
+    def __init__(self, pipeline: "Trellis | Trellis2", *, name: str) -> None:
+        self._pipeline = pipeline
         self._name = name
 
     def describe(self) -> Description:
@@ -82,8 +85,10 @@ class TrellisModel:
         import torch
 
         from ..identity import device_name
+        from ..trellis2 import Trellis2
 
-        device, capability = self._trellis.device, None
+        pipeline = self._pipeline
+        device, capability = pipeline.device, None
         if device.type == "cuda":
             major, minor = torch.cuda.get_device_capability(device)
             capability = f"{major}.{minor}"
@@ -92,69 +97,65 @@ class TrellisModel:
             device=str(device),
             device_name=device_name(device),
             capability=capability,
-            dtype=str(self._trellis.dtype).removeprefix("torch."),
-            identity=self._trellis.identity,
+            dtype=str(pipeline.dtype).removeprefix("torch."),
+            identity=pipeline.identity,
+            pipeline_type=pipeline.pipeline_type if isinstance(pipeline, Trellis2) else None,
+            resolutions=pipeline.resolutions,
+            framing=pipeline.framing,
+            together=pipeline.together,
         )
 
     def generate(self, orders: Sequence[Order], watches: Sequence[Watch]) -> list[Answer]:
-        """The file of each order, or why there is none: as `Trellis.generate_batch`, and
+        """The file of each order, or why there is none: as `generate_batch` of the pipeline, and
         `ExportError` for empty ones. Raises as that does."""
-        from ..pipeline import Request
+        from ..request import Request
+        from .asked import make
 
-        order, settings = orders[0], orders[0].settings
-        recommended = self._trellis.checkpoint.description
-
-        def stage(own: "SamplerSettings", given: StageSettings) -> "SamplerSettings":
-            return own.override(
-                steps=settings.steps if given.steps is None else given.steps,
-                cfg_strength=settings.cfg if given.cfg_strength is None else given.cfg_strength,
-                cfg_interval=given.cfg_interval,
-                rescale_t=given.rescale_t,
+        order, framing = orders[0], self._pipeline.framing
+        requests = [
+            Request(
+                images=[picture.framed(framing) for picture in each.pictures],
+                seed=each.settings.seed,
+                watch=watch,
             )
-
-        results = self._trellis.generate_batch(
-            [
-                Request(images=order.pictures, seed=order.settings.seed, watch=watch)
-                for order, watch in zip(orders, watches, strict=True)
-            ],
-            formats=(OUTPUTS[order.output_format],),
-            resolution=settings.resolution,
-            structure=stage(recommended.structure_sampler, settings.structure),
-            latents=stage(recommended.latent_sampler, settings.latents),
-            mode=settings.mode,
-            preprocessed=True,
-        )
+            for each, watch in zip(orders, watches, strict=True)
+        ]
+        results = make(self._pipeline, requests, order.settings, order.output_format)
         return [_answer(result, order.output_format) for result in results]
 
     def recover(self) -> None:
         """Gives cached memory back to the device."""
         from ..device import free_cached_memory
 
-        free_cached_memory(self._trellis.device)
+        free_cached_memory(self._pipeline.device)
 
 
-def _answer(result: "Sample | TrellisError", output_format: OutputFormat) -> Answer:
+def _answer(result: "Made | TrellisError", output_format: OutputFormat) -> Answer:
     if isinstance(result, TrellisError):
         return result
+    if result.reduced is not None:
+        _LOG.warning("a result differs from what was asked: %s", result.reduced)
     try:
-        return file_of(result, output_format)
+        return Finished(file_of(result, output_format), result.reduced)
     except TrellisError as error:
         return error.with_traceback(None)
 
 
-def file_of(sample: "Sample", output_format: OutputFormat) -> bytes:
-    """The one output that a sample holds, as a file. Raises `ExportError` for empty ones."""
+def file_of(made: "Made", output_format: OutputFormat) -> bytes:
+    """The one output that an object holds, as a file. Raises `ExportError` for empty ones."""
     from .. import native
     from ..export.glb import glb_bytes
     from ..export.npy import radiance_field_bytes
     from ..export.ply import ply_bytes
+    from ..pipeline import Sample
 
-    if sample.mesh is not None:
-        return glb_bytes(sample.mesh)
-    if sample.gaussians is not None:
-        return ply_bytes(sample.gaussians)
-    if sample.radiance_field is not None:
-        return radiance_field_bytes(sample.radiance_field, format="npy")
-    assert sample.voxels is not None
-    voxels = sample.voxels.to_bytes()
+    if isinstance(made, Sample):
+        if made.mesh is not None:
+            return glb_bytes(made.mesh)
+        if made.gaussians is not None:
+            return ply_bytes(made.gaussians)
+        if made.radiance_field is not None:
+            return radiance_field_bytes(made.radiance_field, format="npy")
+    assert made.voxels is not None
+    voxels = made.voxels.to_bytes()
     return native.convert(voxels, output_format) if output_format in CONVERTED else voxels

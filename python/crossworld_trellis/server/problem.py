@@ -19,6 +19,13 @@ _FIELDS = {
     "steps": "steps",
     "cfg_strength": "cfg",
     "mode": "mode",
+    "guidance_strength": "cfg",
+    "output_format": "output_format",
+    "latents": "latents",
+    "shape": "shape",
+    "texture": "texture",
+    "pipeline_type": "pipeline_type",
+    "max_tokens": "max_tokens",
 }
 
 

@@ -9,11 +9,13 @@ MAX_PICTURES = 16
 
 OutputFormat = Literal["glb", "ply", "npy", "voxels", "vox", "csm", "bcf"]
 Mode = Literal["stochastic", "multidiffusion"]
+PipelineTypeName = Literal["512", "1024", "1024_cascade", "1536_cascade"]
 
 Seed = Annotated[int, Field(ge=0, lt=2**64, description="equal seeds give equal objects")]
 Resolution = Annotated[int, Field(ge=1, le=1024, description="cells per axis of .voxels")]
 Steps = Annotated[int, Field(ge=1, le=1000)]
 Guidance = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+MaxTokens = Annotated[int, Field(ge=1, le=1 << 20)]
 Time = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -46,6 +48,14 @@ class GenerationSettings(_Strict):
     cfg: Guidance | None = None
     structure: StageSettings = StageSettings()
     latents: StageSettings = StageSettings()
+    """Of the first generation of the model only, whose last stage it is."""
+    shape: StageSettings = StageSettings()
+    """Of TRELLIS.2 only, as what follows."""
+    texture: StageSettings = StageSettings()
+    pipeline_type: PipelineTypeName | None = None
+    """Which networks work at which size, where not as the server was told."""
+    max_tokens: MaxTokens | None = None
+    """Latent voxels that a cascade to more than 1024 stays below."""
     mode: Mode = "stochastic"
 
     def shared(self) -> tuple[object, ...]:
@@ -78,6 +88,12 @@ class GenerateForm(_Strict):
     structure_cfg: Guidance | None = None
     latents_steps: Steps | None = None
     latents_cfg: Guidance | None = None
+    shape_steps: Steps | None = None
+    shape_cfg: Guidance | None = None
+    texture_steps: Steps | None = None
+    texture_cfg: Guidance | None = None
+    pipeline_type: PipelineTypeName | None = None
+    max_tokens: MaxTokens | None = None
     mode: Mode = "stochastic"
 
     def settings(self) -> GenerationSettings:
@@ -89,6 +105,10 @@ class GenerateForm(_Strict):
             cfg=self.cfg,
             structure=StageSettings(steps=self.structure_steps, cfg_strength=self.structure_cfg),
             latents=StageSettings(steps=self.latents_steps, cfg_strength=self.latents_cfg),
+            shape=StageSettings(steps=self.shape_steps, cfg_strength=self.shape_cfg),
+            texture=StageSettings(steps=self.texture_steps, cfg_strength=self.texture_cfg),
+            pipeline_type=self.pipeline_type,
+            max_tokens=self.max_tokens,
             mode=self.mode,
         )
 
@@ -105,6 +125,10 @@ class Health(BaseModel):
     dtype: str | None = None
     identity: str | None = None
     """Everything besides a request that decides its result; results may be kept under it."""
+    pipeline_type: str | None = None
+    """Of TRELLIS.2, where a request names no other."""
+    resolutions: list[int] | None = None
+    """Values of `resolution` that can be asked for."""
     queue: int = 0
     uptime_seconds: float = 0.0
     last_error: str | None = None

@@ -92,8 +92,8 @@ class Stream:
                 case Preview():
                     await self._tell({"type": "preview"})
                     await self._send(event.voxels.to_bytes())
-                case Finished(data):
-                    await self._tell({"type": "result"})
+                case Finished(data, note):
+                    await self._tell({"type": "result"} | ({} if note is None else {"note": note}))
                     await self._send(data)
                     return
                 case Failed(problem):

@@ -143,16 +143,19 @@ class Worker:
             self._changed.notify_all()
 
     def _run(self) -> None:
-        model = self._loaded()
-        while model is not None and (jobs := self._next()):
+        loaded = self._loaded()
+        if loaded is None:
+            return
+        model, description = loaded
+        while jobs := self._next(description.together):
             self._work(model, jobs)
             with self._changed:
                 self._running = ()
 
-    def _loaded(self) -> Model | None:
+    def _loaded(self) -> tuple[Model, Description] | None:
         try:
             model = self._load(self._tell_loading)
-            self.description = model.describe()
+            self.description = description = model.describe()
         except Exception as error:
             _LOG.error("the model does not load", exc_info=error)
             self.last_error = from_error(error).detail
@@ -161,8 +164,8 @@ class Worker:
             return None
         with self._changed:
             self.state = "healthy"
-        _LOG.info("the model is ready: %s", self.description)
-        return model
+        _LOG.info("the model is ready: %s", description)
+        return model, description
 
     def _tell_loading(self, progress: Progress) -> None:
         with self._changed:
@@ -170,10 +173,11 @@ class Worker:
             for job in self._line.order():
                 job.tell(progress)
 
-    def _next(self) -> Sequence[Job]:
-        """Waits for jobs that are alike; none when the worker is closed."""
+    def _next(self, together: int) -> Sequence[Job]:
+        """Waits for at most so many jobs that are alike; none when the worker is closed."""
         with self._changed:
-            while not (jobs := self._line.pop_alike(self._batch, _are_alike)):
+            limit = min(self._batch, together)
+            while not (jobs := self._line.pop_alike(limit, _are_alike)):
                 if self._closed is not None:
                     return ()
                 self._changed.wait()
@@ -220,9 +224,9 @@ class Worker:
             return [self._end(error) for _ in jobs]
         return [self._end(answer) for answer in answers]
 
-    def _end(self, answer: bytes | Exception) -> Finished | Failed:
-        if isinstance(answer, bytes):
-            return Finished(answer)
+    def _end(self, answer: Finished | Exception) -> Finished | Failed:
+        if isinstance(answer, Finished):
+            return answer
         if isinstance(answer, Cancelled):
             # Told already by whoever stopped the job.
             return Failed(_left())

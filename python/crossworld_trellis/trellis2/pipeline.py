@@ -7,35 +7,64 @@ from contextlib import contextmanager
 import torch
 
 from .. import config
-from ..cascade import DEFAULT_MAX_TOKENS
+from ..cascade import DEFAULT_MAX_TOKENS, PipelineType
 from ..checkpoint.roles import STRUCTURE_DECODER
 from ..checkpoint.trellis2 import Trellis2Checkpoint
 from ..checkpoint.trellis2_roles import DECODERS, roles_for
 from ..device import choose_device, choose_dtype, memory_errors
+from ..errors import Cancelled, TrellisError
 from ..guidance import GuidanceSettings
-from ..image import CutOut, Source
+from ..identity import identity_of
+from ..image import CutOut, Framing, PictureError, Source
 from ..kernels.choice import plain
-from ..request import MAX_SAMPLES, Request, whole
+from ..request import MAX_SAMPLES, EmptyResultError, Request, whole
 from ..sampler import SettingsError, Step
 from ..sparse.grid import VoxelGrid
 from ..sparse.grouping import host_numbers
-from ..voxelize import occupancy_preview
+from ..voxelize import VoxelizeError, occupancy_preview
 from ..watch import PREVIEW_EVERY, Preview, Progress, Stage, Watch
-from .plan import Noise2, Plan2, Sample2, checked_outputs, checked_resolution, checked_type
+from .plan import (
+    DEFAULT_RESOLUTION,
+    Noise2,
+    Plan2,
+    Sample2,
+    checked_outputs,
+    checked_resolution,
+    checked_type,
+    resolutions_of,
+)
 from .stages import Shelf2, decode, find_shape, find_structure, find_texture, look, solid_cells
 
 
 class Trellis2:
     """A checkpoint made ready to generate: made by `load`. One thread at a time may use it."""
 
+    framing: Framing = "tight"
+    """How prepared pictures are framed, see `image.framed`."""
+    together = 1
+    """Most requests that gain from being made in one batch: thousands of latent voxels keep a
+    device busy by themselves, and two objects would need twice the memory."""
+    resolution = DEFAULT_RESOLUTION
+    """Cells per axis of voxels where nobody asks for another."""
+
     def __init__(
-        self, shelf: Shelf2, outputs: Sequence[str], pipeline_type: str, *, fast: bool = True
+        self,
+        shelf: Shelf2,
+        outputs: Sequence[str],
+        pipeline_type: str,
+        *,
+        identity: str,
+        fast: bool = True,
     ) -> None:
         """`fast` as in `load`."""
         self._shelf = shelf
         self._fast = fast
         self.outputs = tuple(outputs)
         self.pipeline_type = pipeline_type
+        self.resolutions = resolutions_of(checked_type(pipeline_type))
+        """Cells per axis that voxels of this type can have."""
+        self.identity = identity
+        """Everything besides a request that decides its result, see `identity`."""
 
     @classmethod
     def load(
@@ -56,9 +85,9 @@ class Trellis2:
         """Loads what some outputs ("voxels", "occupancy", "o_voxels") of a pipeline type need.
 
         As `Trellis.load`. `pipeline_type` ("512", "1024", "1024_cascade", "1536_cascade") is by
-        default the checkpoint's. `dtype` is that of the flows, "auto" bfloat16 on a GPU; decoders
-        compute in float16 wherever the flows do not in float32. `fast` lets a GPU take the kernels
-        of `kernels` where it can.
+        default what `TRELLIS_PIPELINE_TYPE` says, else the checkpoint's. `dtype` is that of the
+        flows, "auto" bfloat16 on a GPU; decoders compute in float16 wherever the flows do not in
+        float32. `fast` lets a GPU take the kernels of `kernels` where it can.
 
         Raises `CheckpointError`, `SettingsError` or `DeviceMemoryError`.
         """
@@ -90,7 +119,8 @@ class Trellis2:
         on_progress: Callable[[Progress], None] | None = None,
     ) -> "Trellis2":
         """As `load`, of a checkpoint that is open already."""
-        kind = checked_type(pipeline_type or checkpoint.description.default_type)
+        kind = wanted_type(checkpoint, pipeline_type)
+        fast = config.fast() if fast is None else fast
         roles = roles_for(kind, checked_outputs(outputs, kind))
         where = choose_device(device)
         torso = choose_dtype(dtype, where, trained=torch.bfloat16)
@@ -98,7 +128,11 @@ class Trellis2:
         watch = Watch(on_progress=on_progress)
         watch.tell("loading", 0, len(roles) + 1)
         checkpoint.fetch(kind, outputs)
-        checkpoint.encoder_folder(image_encoder)
+        encoder = checkpoint.encoder_folder(image_encoder)
+        # At once: the checkpoint's files may be gone later.
+        identity = identity_of(
+            checkpoint, encoder, where, torso, fast=fast, pipeline_type=kind.name
+        )
         shelf = Shelf2(
             checkpoint,
             device=where,
@@ -113,8 +147,7 @@ class Trellis2:
                 watch.tell("loading", index + 1, len(roles) + 1)
                 shelf.model(role)
         watch.tell("loading", len(roles) + 1, len(roles) + 1)
-        fast = config.fast() if fast is None else fast
-        return cls(shelf, outputs, kind.name, fast=fast)
+        return cls(shelf, outputs, kind.name, identity=identity, fast=fast)
 
     @property
     def device(self) -> torch.device:
@@ -131,7 +164,6 @@ class Trellis2:
         """Where the networks come from, and the samplers' settings that it recommends."""
         return self._shelf.checkpoint
 
-    @torch.inference_mode()
     def generate(
         self,
         images: Source | Sequence[Source],
@@ -178,11 +210,92 @@ class Trellis2:
             should_cancel=should_cancel,
         )
         request = Request(images=images, seed=seed, watch=watch)
+        plan = self._plan(
+            samples=whole("samples", samples, 1, MAX_SAMPLES),
+            formats=formats,
+            resolution=resolution,
+            pipeline_type=pipeline_type,
+            steps=steps,
+            cfg=cfg,
+            structure=structure,
+            shape=shape,
+            texture=texture,
+            max_tokens=max_tokens,
+            noise=noise,
+            preprocessed=preprocessed,
+        )
+        return self._run(plan, request, cut_out)
+
+    def generate_batch(
+        self,
+        requests: Sequence[Request],
+        *,
+        formats: Sequence[str] | None = None,
+        resolution: int | None = None,
+        pipeline_type: str | None = None,
+        steps: int | None = None,
+        cfg: float | None = None,
+        structure: GuidanceSettings | None = None,
+        shape: GuidanceSettings | None = None,
+        texture: GuidanceSettings | None = None,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        preprocessed: bool = False,
+        cut_out: CutOut | None = None,
+    ) -> list[Sample2 | TrellisError]:
+        """Makes an object of each request, one after the other; settings as in `generate`.
+
+        As `Trellis.generate_batch`, but see `together`: each result is exactly what it is alone,
+        and hears of its progress when its turn comes. What ends one request alone comes back in its
+        place: `PictureError`, `EmptyResultError`, `VoxelizeError` or `Cancelled`.
+
+        Raises `SettingsError`, `CheckpointError` and `DeviceMemoryError`, which concern all.
+        """
+        whole("the number of requests", len(requests), 1, MAX_SAMPLES)
+        plan = self._plan(
+            samples=1,
+            formats=formats,
+            resolution=resolution,
+            pipeline_type=pipeline_type,
+            steps=steps,
+            cfg=cfg,
+            structure=structure,
+            shape=shape,
+            texture=texture,
+            max_tokens=max_tokens,
+            noise=None,
+            preprocessed=preprocessed,
+        )
+        results: list[Sample2 | TrellisError] = []
+        for request in requests:
+            try:
+                results += self._run(plan, request, cut_out)
+            except (PictureError, EmptyResultError, VoxelizeError, Cancelled) as error:
+                # The traceback would keep this run's tensors.
+                results.append(error.with_traceback(None))
+        return results
+
+    def _plan(
+        self,
+        *,
+        samples: int,
+        formats: Sequence[str] | None,
+        resolution: int | None,
+        pipeline_type: str | None,
+        steps: int | None,
+        cfg: float | None,
+        structure: GuidanceSettings | None,
+        shape: GuidanceSettings | None,
+        texture: GuidanceSettings | None,
+        max_tokens: int,
+        noise: Noise2 | None,
+        preprocessed: bool,
+    ) -> Plan2:
+        """What was asked for, checked. Raises `SettingsError`."""
         own = self.checkpoint.description
         kind = checked_type(pipeline_type or self.pipeline_type)
-        plan = Plan2(
+        return Plan2(
             kind=kind,
-            samples=whole("samples", samples, 1, MAX_SAMPLES),
+            samples=samples,
             outputs=checked_outputs(self.outputs if formats is None else formats, kind),
             resolution=checked_resolution(resolution, kind),
             structure=(structure or own.structure_sampler).override(
@@ -194,18 +307,24 @@ class Trellis2:
             noise=_checked_noise(noise, len(kind.passes)),
             preprocessed=preprocessed,
         )
-        with plain(not self._fast):
-            return self._run(plan, request, cut_out)
 
+    @torch.inference_mode()
     def _run(self, plan: Plan2, request: Request, cut_out: CutOut | None) -> list[Sample2]:
         """The samples of a request."""
-        shelf, watch = self._shelf, request.watch
-        random = torch.Generator().manual_seed(request.seed)
         [picture, *others] = request.pictures()
         if others:
-            raise SettingsError(
+            raise PictureError(
                 f"TRELLIS.2 looks at one picture of an object, got {1 + len(others)}: give the best"
             )
+        with plain(not self._fast):
+            return self._make(plan, request, picture, cut_out)
+
+    def _make(
+        self, plan: Plan2, request: Request, picture: Source, cut_out: CutOut | None
+    ) -> list[Sample2]:
+        """The samples of a request with one picture."""
+        shelf, watch = self._shelf, request.watch
+        random = torch.Generator().manual_seed(request.seed)
         with self._stage(watch, "picture", 1, "looking at the picture"):
             conditions = look(
                 shelf, plan.kind, picture, preprocessed=plan.preprocessed, cut_out=cut_out
@@ -255,6 +374,14 @@ class Trellis2:
         cells = solid_cells(self._shelf, plan.kind, step.clean())
         counts = host_numbers(torch.bincount(cells[:, 0], minlength=plan.samples))
         _show(watch, VoxelGrid(cells, items=counts), plan.kind.structure_grid)
+
+
+def wanted_type(checkpoint: Trellis2Checkpoint, asked: str | None) -> PipelineType:
+    """The pipeline type that was asked for, by default the environment's, else the checkpoint's.
+
+    Raises `SettingsError` where there is none of that name.
+    """
+    return checked_type(asked or config.pipeline_type() or checkpoint.description.default_type)
 
 
 def _show(watch: Watch, grid: VoxelGrid, resolution: int) -> None:

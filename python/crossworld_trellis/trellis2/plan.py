@@ -96,6 +96,11 @@ def checked_outputs(outputs: Sequence[str], kind: PipelineType) -> frozenset[str
     return frozenset(outputs)
 
 
+def resolutions_of(kind: PipelineType) -> tuple[int, ...]:
+    """Cells per axis that voxels can have, as far as a type reaches."""
+    return tuple(each for each in RESOLUTIONS if each <= kind.resolution)
+
+
 def checked_resolution(resolution: int | None, kind: PipelineType) -> int:
     """The resolution of voxels. Raises `SettingsError` where a type does not reach it."""
     if resolution is None:
@@ -103,10 +108,10 @@ def checked_resolution(resolution: int | None, kind: PipelineType) -> int:
     if resolution not in RESOLUTIONS:
         known = ", ".join(map(str, RESOLUTIONS))
         raise SettingsError(f"resolution must be one of {known}, got {resolution}")
-    if resolution > kind.resolution:
+    if resolution not in resolutions_of(kind):
         finer = [each.name for each in PIPELINE_TYPES.values() if each.resolution >= resolution]
         raise SettingsError(
-            f"pipeline type {kind.name} makes voxels of up to {kind.resolution} cells an axis, but "
-            f"{resolution} are asked for: use the type {' or '.join(finer)}"
+            f"resolution {resolution} is out of reach, pipeline type {kind.name} makes voxels of "
+            f"up to {kind.resolution} cells an axis: use the type {' or '.join(finer)}"
         )
     return resolution

@@ -24,8 +24,7 @@ from .pipeline import Trellis
 from .request import Request, resolutions_of
 from .sampler import SettingsError
 from .trellis2 import Trellis2
-from .trellis2.pipeline import wanted_type
-from .trellis2.plan import DEFAULT_RESOLUTION
+from .trellis2.plan import DEFAULT_RESOLUTION, wanted_type
 from .trellis2.plan import resolutions_of as resolutions_of_2
 from .voxels import SparseVoxels
 from .watch import Progress
@@ -125,7 +124,32 @@ def open_pipeline(
 
     `pipeline_type` is for the second generation only. Raises as those do.
     """
-    checkpoint = open_checkpoint(source, revision=revision, offline=offline)
+    return pipeline_of(
+        open_checkpoint(source, revision=revision, offline=offline),
+        device=device,
+        dtype=dtype,
+        outputs=outputs,
+        low_vram=low_vram,
+        image_encoder=image_encoder,
+        fast=fast,
+        pipeline_type=pipeline_type,
+        on_progress=on_progress,
+    )
+
+
+def pipeline_of(
+    checkpoint: Checkpoint | Trellis2Checkpoint,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    outputs: Sequence[str] = ("voxels",),
+    low_vram: bool = False,
+    image_encoder: str | os.PathLike[str] | None = None,
+    fast: bool | None = None,
+    pipeline_type: str | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Trellis | Trellis2:
+    """As `open_pipeline`, of a checkpoint that is open already."""
     if not isinstance(checkpoint, Checkpoint):
         return Trellis2.of_checkpoint(
             checkpoint,

@@ -11,7 +11,10 @@ from sound_machine import found, sound_machine, with_variables
 
 from crossworld_trellis.checkpoint.roles import ROLES as REAL_ROLES
 from crossworld_trellis.doctor import Surroundings
-from crossworld_trellis.doctor.models import ROLES, safetensors_fault
+from crossworld_trellis.doctor.families import FIRST
+from crossworld_trellis.doctor.files import safetensors_fault
+
+ROLES = FIRST.roles
 
 
 @pytest.fixture

@@ -127,6 +127,22 @@ def test_the_weights_are_downloaded_only_when_asked_for(world: World) -> None:
     assert world.did() == [*ALL[:3], "fetch", "verify"]
 
 
+def test_the_models_of_the_second_generation_are_named_to_every_command(
+    world: World, capsys: Output
+) -> None:
+    chosen = ["--model", "microsoft/TRELLIS.2-4B"]
+    assert world.set_up("--weights", *chosen) == 0
+    fetch, verify = world.commands[-2:]
+    assert fetch[-3:] == ["fetch", *chosen] and verify[-3:] == ["verify", *chosen]
+    told = capsys.readouterr().out
+    assert "weights, about 14 GB" in told
+    assert told.splitlines()[-1].endswith("serve --model microsoft/TRELLIS.2-4B")
+    assert world.set_up(*chosen) == 0
+    assert world.did() == []
+    assert world.set_up() == 0
+    assert world.did() == ["verify"], "other models may not fit"
+
+
 @pytest.mark.parametrize("step", ["venv", "whl/cpu", "--editable", "verify"])
 def test_a_run_after_one_that_failed_goes_on_where_it_stopped(step: str, world: World) -> None:
     world.fails = {step: ["ERROR: the cat sat on the keyboard"]}

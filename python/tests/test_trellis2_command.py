@@ -74,6 +74,7 @@ def test_a_picture_becomes_voxels_with_materials(tmp_path: Path, capsys: Output)
         (["--resolution", "48"], "resolution must be one of 32, 64, 128, 256, 512, 1024, got 48"),
         (["-o", "{}/a.ply"], "TRELLIS.2 has no output 'gaussians': use one of voxels"),
         ([PICTURE], "TRELLIS.2 looks at one picture of an object, got 2"),
+        (["--max-tokens", "0"], "max_tokens must be 1 to 1048576, got 0"),
         (["--image-encoder", str(golden_data.IMAGE_ENCODER)], "needs 'dinov3_vit'"),
     ],
 )
@@ -87,6 +88,49 @@ def test_what_this_generation_cannot_do_ends_in_one_line_and_writes_nothing(
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith("error: ") and told in said
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--pipeline-type", "512", "--resolution", "1024"],
+        ["-o", "{}/a.ply"],
+        [PICTURE],
+        ["--max-tokens", "0"],
+        ["--steps", "0"],
+    ],
+)
+def test_what_cannot_be_is_told_before_a_network_is_fetched(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(Trellis2Checkpoint, "fetch", never)
+    options = [option.format(tmp_path) for option in options]
+    given = [*GOLDEN, PICTURE, *options, "-o", str(tmp_path / "a.voxels")]
+    assert main(["generate", *given]) == 1
+
+
+def test_what_a_token_limit_reduced_is_told_with_the_way_to_raise_it(
+    tmp_path: Path, capsys: Output
+) -> None:
+    few = ["--pipeline-type", "1536_cascade", "--max-tokens", "1", "--resolution", "64"]
+    generate(tmp_path / "a.voxels", *GOLDEN, "--steps", "2", *few)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("note: the grid has 1024 cells an axis instead of 1536")
+    assert said[0].endswith("the limit; --max-tokens raises it")
+
+
+@pytest.mark.parametrize("option", ["--pipeline-type=512", "--max-tokens=9"])
+def test_what_only_this_generation_knows_is_refused_by_the_first(
+    option: str, tmp_path: Path, capsys: Output
+) -> None:
+    first = ["--model", str(golden_data.MODEL), "--device", "cpu"]
+    path = str(tmp_path / "a.voxels")
+    assert main(["generate", PICTURE, "-o", path, *first, option]) == 1
+    name = option.partition("=")[0]
+    assert f"{name} is for the second generation of the model" in capsys.readouterr().err
 
 
 def test_an_opaque_picture_is_taken_whole_without_preprocessing(tmp_path: Path) -> None:

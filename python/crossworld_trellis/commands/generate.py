@@ -18,6 +18,8 @@ from .progress import ProgressLine
 if TYPE_CHECKING:
     from PIL import Image
 
+    from ..checkpoint import Checkpoint
+    from ..checkpoint.trellis2 import Trellis2Checkpoint
     from ..pipeline import Sample
     from ..trellis2 import Sample2
 
@@ -67,7 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--pipeline-type",
         metavar="TYPE",
-        help="of TRELLIS.2: 512, 1024, 1024_cascade or 1536_cascade (else what the model says)",
+        help="of TRELLIS.2: 512, 1024, 1024_cascade or 1536_cascade (else TRELLIS_PIPELINE_TYPE, "
+        "else what the model says)",
     )
     run = parser.add_argument_group("generation")
     run.add_argument("--seed", type=int, default=0, help="fixes every random choice")
@@ -75,6 +78,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--cfg", type=float, help="strength of guidance, as the model counts it")
     run.add_argument(
         "--resolution", type=int, help="of voxels: 32, 64, 128 or 256; TRELLIS.2 to 1024"
+    )
+    run.add_argument(
+        "--max-tokens",
+        type=int,
+        metavar="N",
+        help="of TRELLIS.2: a cascade to more than 1024 ends lower where it would have so many "
+        "latent voxels (49152)",
     )
     run.add_argument(
         "--mode",
@@ -134,34 +144,35 @@ def _judged(picture: str, preprocess: bool) -> "Image.Image":
     if not preprocess:
         return image.open_picture(picture)
     cut = image.cut_from_background(picture, cut_out=image.rembg_cut_out())
-    image.preprocess(cut, cut_out=_keep)
+    # Which generation will look at it is not known yet, but what neither can use is told now.
+    image.framed(cut, "margin")
     return cut
-
-
-def _keep(picture: "Image.Image") -> "Image.Image":
-    """In place of a background removal, for a picture in which one found no background."""
-    return picture.convert("RGBA")
 
 
 def _generate(
     pictures: "list[Image.Image]", options: argparse.Namespace, line: ProgressLine
 ) -> "Sample | Sample2":
     # torch takes seconds to import, and mistakes above should show at once.
-    from ..opening import open_pipeline
+    from ..checkpoint import Checkpoint
+    from ..checkpoint.trellis2 import open_checkpoint
+    from ..image import framed
+    from ..opening import pipeline_of
     from ..pipeline import Trellis
-    from ..sampler import SamplerSettings
+    from ..trellis2 import Trellis2
 
-    SamplerSettings().override(steps=options.steps, cfg_strength=options.cfg)
     outputs = list(dict.fromkeys(OUTPUTS[path.suffix.lower()] for path in options.outputs))
-    pipeline = open_pipeline(
-        options.model,
+    checkpoint = open_checkpoint(options.model, revision=options.revision, offline=options.offline)
+    _check(checkpoint, options, outputs, len(pictures))
+    if options.preprocess:
+        family = Trellis if isinstance(checkpoint, Checkpoint) else Trellis2
+        pictures = [framed(picture, family.framing) for picture in pictures]
+    pipeline = pipeline_of(
+        checkpoint,
         device=options.device,
         dtype=options.dtype,
         outputs=outputs,
         low_vram=options.low_vram,
         image_encoder=options.image_encoder,
-        revision=options.revision,
-        offline=options.offline,
         pipeline_type=options.pipeline_type,
         on_progress=line,
     )
@@ -170,16 +181,51 @@ def _generate(
         "steps": options.steps,
         "cfg": options.cfg,
         "resolution": options.resolution,
-        "preprocessed": not options.preprocess,
-        "cut_out": _keep,
+        "preprocessed": True,
         "on_progress": line,
     }
     if isinstance(pipeline, Trellis):
         return pipeline.generate(pictures, mode=options.mode, **common)[0]
+    if options.max_tokens is not None:
+        common["max_tokens"] = options.max_tokens
     sample = pipeline.generate(pictures, **common)[0]
     if sample.reduced is not None:
-        print(f"note: {sample.reduced}")
+        print(f"note: {sample.reduced}; --max-tokens raises it")
     return sample
+
+
+def _check(
+    checkpoint: "Checkpoint | Trellis2Checkpoint",
+    options: argparse.Namespace,
+    outputs: list[str],
+    pictures: int,
+) -> None:
+    """Raises `SettingsError` or `PictureError` for what this model cannot do, before its networks
+    are fetched and loaded."""
+    from ..checkpoint import Checkpoint
+    from ..checkpoint.roles import LATENT_FLOW
+    from ..request import refinement_of, whole
+    from ..sampler import SamplerSettings, SettingsError
+    from ..trellis2 import plan
+    from ..trellis2.plan import MAX_TOKENS
+
+    SamplerSettings().override(steps=options.steps, cfg_strength=options.cfg)
+    if isinstance(checkpoint, Checkpoint):
+        for name in ("pipeline_type", "max_tokens"):
+            if getattr(options, name) is not None:
+                raise SettingsError(
+                    f"--{name.replace('_', '-')} is for the second generation of the model, but "
+                    f"this is the first: leave it out ({checkpoint.source})"
+                )
+        if options.resolution is not None:
+            refinement_of(options.resolution, checkpoint.config(LATENT_FLOW).resolution)
+        return
+    kind = plan.wanted_type(checkpoint, options.pipeline_type)
+    plan.checked_outputs(outputs, kind)
+    plan.checked_resolution(options.resolution, kind)
+    plan.check_pictures(pictures)
+    if options.max_tokens is not None:
+        whole("max_tokens", options.max_tokens, 1, MAX_TOKENS)
 
 
 def _write(path: Path, sample: "Sample | Sample2") -> str:

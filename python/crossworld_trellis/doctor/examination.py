@@ -6,7 +6,7 @@ from .check import Check
 from .graphics import check_torch
 from .installation import check_dependencies, check_extras, check_package, check_python
 from .leftovers import check_packages, check_variables
-from .models import check_models
+from .models import check_models, look_at
 from .server import check_server
 from .surroundings import Surroundings
 from .vulkan import check_vulkan
@@ -24,13 +24,14 @@ def examine(
     `model` names a folder or repository and `server` an address in place of those that the
     environment names; `checksums` reads all weights, which takes seconds.
     """
+    look = look_at(around, model=model, checksums=checksums)
     yield from check_python(around)
     yield from check_package(around)
-    yield from check_dependencies(around)
-    yield from check_torch(around)
+    yield from check_dependencies(around, look.family)
+    yield from check_torch(around, look.family)
     yield from check_extras(around)
     yield from check_packages(around)
     yield from check_variables(around)
-    yield from check_models(around, model=model, checksums=checksums)
+    yield from check_models(look)
     yield from check_server(around, url=server)
     yield from check_vulkan(around)

@@ -1,26 +1,19 @@
-"""torch and the graphics card: whether they can work with each other, and how much memory is free.
-
-The needs in memory are those of docs/benchmarks.md.
-"""
+"""torch and the graphics card: whether they fit each other, and how much memory is free."""
 
 from collections.abc import Iterator
 
 from ..machine import Version, version_of
 from ..torch_build import OLDEST_TORCH, choose
 from .check import SET_UP, Check, note, ok, problem
+from .families import Family
 from .known import explain
 from .surroundings import Device, Surroundings, Torch
 
 GIB = 1 << 30
 
-NEEDED_MEMORY = 4.1
-"""GiB that a generation takes at most."""
 
-NEEDED_WITH_LOW_VRAM = 1.6
-
-
-def check_torch(around: Surroundings) -> Iterator[Check]:
-    """torch itself, then driver, cards and memory."""
+def check_torch(around: Surroundings, family: Family) -> Iterator[Check]:
+    """torch itself, then driver, cards, and memory for a generation of the model."""
     if "torch" not in around.packages:
         wanted = choose(around.machine)
         yield problem("torch", "not installed", f"{SET_UP}; it takes the build {wanted.name}")
@@ -41,7 +34,7 @@ def check_torch(around: Surroundings) -> Iterator[Check]:
     yield from _check_driver(around, torch)
     yield from _check_cards(around, torch)
     for device in torch.devices:
-        yield _memory(device)
+        yield _memory(device, family)
 
 
 def holds_code_for(architectures: tuple[str, ...], capability: Version) -> bool:
@@ -122,18 +115,18 @@ def _check_cards(around: Surroundings, torch: Torch) -> Iterator[Check]:
         )
 
 
-def _memory(device: Device) -> Check:
+def _memory(device: Device, family: Family) -> Check:
     free, total = device.free / GIB, device.total / GIB
     found = f"{free:.1f} of {total:.1f} GiB are free on {device.name}"
-    if free >= NEEDED_MEMORY:
+    if free >= family.memory:
         return ok("memory", found)
-    if free >= NEEDED_WITH_LOW_VRAM:
-        return note("memory", found, "use --low-vram, or close what else uses the card")
+    needs = f"{family.name} takes up to {family.memory:g} GiB, with --low-vram {family.low_vram:g}"
+    if free >= family.low_vram:
+        return note("memory", found, f"use --low-vram, or close what else uses the card: {needs}")
     return problem(
         "memory",
         found,
-        f"close what else uses the card: --low-vram needs {NEEDED_WITH_LOW_VRAM} GiB, all else "
-        f"{NEEDED_MEMORY} GiB; or use --device cpu",
+        f"close what else uses the card, or use --device cpu: {needs}",
     )
 
 

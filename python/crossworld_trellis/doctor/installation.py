@@ -8,6 +8,7 @@ from .. import __version__
 from ..machine import Version, version_of
 from ..torch_build import OLDEST_PYTHON
 from .check import SET_UP, Check, note, ok, problem
+from .families import Family
 from .known import explain
 from .surroundings import Surroundings
 
@@ -54,12 +55,13 @@ def check_package(around: Surroundings) -> Iterator[Check]:
         yield ok("package", f"crossworld-trellis {there} ({folder})")
 
 
-def check_dependencies(around: Surroundings) -> Iterator[Check]:
-    """The needed packages: there, new enough, and possible to import."""
+def check_dependencies(around: Surroundings, family: Family) -> Iterator[Check]:
+    """The needed packages: there, new enough for a generation of the model, and importable."""
     versions = {name: around.packages.get(name) for name in NEEDED}
     whole: list[str] = []
     for name, version in versions.items():
         module, oldest = NEEDED[name]
+        oldest = family.transformers if name == "transformers" else oldest
         if version is None:
             yield problem(name, "not installed", f"{SET_UP}, or 'pip install {name}'")
         elif version_of(version) < oldest:

@@ -66,6 +66,19 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         "'python -m crossworld_trellis fetch'",
     ),
     (
+        r"access to this repository must be granted|GatedRepo|Cannot access gated repo|"
+        r"403 Client Error|weights are gated",
+        "the hub gives these weights only to who accepted their terms, as Meta wants it for "
+        "DINOv3, the image encoder of TRELLIS.2: accept them on the repository's page "
+        "(https://huggingface.co/facebook/dinov3-vitl16-pretrain-lvd1689m), wait for the answer, "
+        "and log in with 'hf auth login'; or name a folder with config.json and model.safetensors "
+        "in TRELLIS_IMAGE_ENCODER",
+    ),
+    (
+        r"does not know DINOv3",
+        "pip install --upgrade 'transformers>=4.56'",
+    ),
+    (
         r"Repository Not Found|RepositoryNotFoundError|401 Client Error",
         "the hub shows no such repository: check the spelling of TRELLIS_MODEL_PATH (owner/name), "
         "or log in with 'hf auth login' if it is private",
@@ -101,8 +114,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ),
     (
         r"out of memory|OutOfMemoryError",
-        "use --low-vram (1.6 GiB instead of 4.1 GiB), a lower resolution, or close what else uses "
-        "the card",
+        "use --low-vram (1.6 GiB instead of 4.1 GiB; with TRELLIS.2 about 6 instead of 16), a "
+        "lower resolution, with TRELLIS.2 the pipeline type 512, or close what else uses the card",
     ),
     (
         r"Found no NVIDIA driver|libcuda\.so|nvidia-smi has failed|Driver/library version mismatch",

@@ -1,16 +1,9 @@
-"""The models' files: whether they are there, whole and as they were published.
+"""The models of either generation: whether they are there, whole, and those that belong together.
 
-Reads headers only, with the standard library: a safetensors file says in its first bytes how long
-it must be. In a Hugging Face cache each file bears its own checksum as a name, which tells an edit;
-comparing the large ones takes seconds and is done when asked. That tensors fit the networks is
-`verify`'s to say.
+Comparing the checksums of large files takes seconds and is done when asked. That tensors fit the
+networks is `verify`'s to say.
 """
 
-import hashlib
-import json
-import os
-import re
-import struct
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,91 +12,103 @@ from typing import Any, cast
 from .. import config
 from ..content import explain_content
 from .check import Check, note, ok, problem
+from .families import (
+    DEFAULT_TYPE,
+    FIRST,
+    TYPES,
+    Family,
+    family_of,
+    generation_of,
+    is_repository,
+    needed_roles,
+)
+from .files import Place, checksum_in_name, find, is_edited, read_object, safetensors_fault, sha256
 from .surroundings import Surroundings
 
-# class in the model's json, place in the released checkpoint
-ROLES: dict[str, tuple[str, str]] = {
-    "sparse_structure_flow_model": (
-        "SparseStructureFlowModel",
-        "ckpts/ss_flow_img_dit_L_16l8_fp16",
-    ),
-    "sparse_structure_decoder": ("SparseStructureDecoder", "ckpts/ss_dec_conv3d_16l8_fp16"),
-    "slat_flow_model": ("SLatFlowModel", "ckpts/slat_flow_img_dit_L_64l8p2_fp16"),
-    "slat_decoder_gs": ("SLatGaussianDecoder", "ckpts/slat_dec_gs_swin8_B_64l8gs32_fp16"),
-    "slat_decoder_rf": ("SLatRadianceFieldDecoder", "ckpts/slat_dec_rf_swin8_B_64l8r16_fp16"),
-    "slat_decoder_mesh": ("SLatMeshDecoder", "ckpts/slat_dec_mesh_swin8_B_64l8m256c_fp16"),
-}
+_ORDINALS = {1: "first", 2: "second"}
 
-FETCH = "run 'python -m crossworld_trellis fetch'"
-
-_AGAIN = f"delete it and {FETCH}, or copy it again"
-
-_ENCODER_WEIGHTS = ("model.safetensors", "hub_state.safetensors")
-
-_LONGEST_HEADER = 100 << 20
+_LICENCES = (
+    "the image encoder's weights are under Meta's licence for DINOv3, which you accept on the hub; "
+    "RMBG-2.0, with which the original removes backgrounds and which is for non-commercial use, is "
+    "not used here"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a model's files lie."""
+class Look:
+    """What is looked at."""
 
-    folder: Path
-    hub: str | None
-    """The hub's repository that this is a cached copy of."""
-    unfinished: int = 0
-    """Downloads in that cache that were cut short."""
+    around: Surroundings
+    source: str
+    """Folder or repository."""
+    fetch: str
+    """The remedy that downloads."""
+    checksums: bool
+    place: Place | None
+    description: dict[str, Any] | None
+    """What `pipeline.json` holds."""
+    family: Family
+
+    @property
+    def again(self) -> str:
+        """The remedy for a spoiled file."""
+        return f"delete it and {self.fetch}, or copy it again"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The `args` of `pipeline.json`, as far as there are any."""
+        found: Any = (self.description or {}).get("args")
+        return cast(dict[str, Any], found) if isinstance(found, dict) else {}
+
+    @property
+    def pipeline_type(self) -> str:
+        """The pipeline type of TRELLIS.2 that would run."""
+        named = self.around.variables.get(config.PIPELINE_TYPE_VARIABLE)
+        return named or str(self.arguments.get("default_pipeline_type", DEFAULT_TYPE))
 
 
-def check_models(
-    around: Surroundings, *, model: str | None = None, checksums: bool = False
-) -> Iterator[Check]:
-    """`pipeline.json`, the six models and the image encoder."""
+def look_at(around: Surroundings, *, model: str | None = None, checksums: bool = False) -> Look:
+    """Finds the model, by default the one that the environment names."""
     source = model or around.variables.get(config.MODEL_VARIABLE) or config.DEFAULT_MODEL
     place = find(around, source)
-    if place is None:
-        yield _absent("models", source)
+    description = None if place is None else read_object(place.folder / "pipeline.json")
+    named = "" if model is None else f" --model {model}"
+    return Look(
+        around=around,
+        source=source,
+        fetch=f"run 'python -m crossworld_trellis fetch{named}'",
+        checksums=checksums,
+        place=place,
+        description=description,
+        family=family_of(description, source),
+    )
+
+
+def check_models(look: Look) -> Iterator[Check]:
+    """`pipeline.json`, the models that it names, and the image encoder."""
+    if look.place is None:
+        yield _absent(look, "models", look.source)
+        if look.family.gated:
+            yield from _check_encoder(look, None)
         return
-    yield from _unfinished(place)
-    pipeline = place.folder / "pipeline.json"
-    models = yield from _check_pipeline(pipeline, place)
+    yield from _unfinished(look, look.place)
+    models = yield from _check_pipeline(look, look.place)
+    if look.family.generation == 2:
+        yield _check_type(look)
+    needed = needed_roles(look.family, look.pipeline_type)
     for role, stem in models.items():
-        if role in ROLES and stem.startswith("ckpts/") and ".." not in stem:
-            yield _check_model(role, place.folder / stem, checksums=checksums)
-    yield from _check_encoder(around, place, checksums=checksums)
+        if role in look.family.roles and ".." not in stem and not stem.startswith("/"):
+            yield _check_model(look, look.place, role, stem, is_needed=role in needed)
+    yield from _check_encoder(look, look.place)
+    if look.family.gated:
+        yield note("licences", _LICENCES)
 
 
-def find(around: Surroundings, source: str) -> Place | None:
-    """The folder of that name, or the cached copy of the hub's repository."""
-    folder = Path(source).expanduser()
-    if folder.is_dir():
-        return Place(folder=folder, hub=None)
-    cache = hub_cache(around) / f"models--{source.replace('/', '--')}"
-    try:
-        commit = (cache / "refs/main").read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return None
-    if not re.fullmatch(r"[0-9a-f]{40}", commit) or not (cache / "snapshots" / commit).is_dir():
-        return None
-    unfinished = len([*(cache / "blobs").glob("*.incomplete")])
-    return Place(folder=cache / "snapshots" / commit, hub=source, unfinished=unfinished)
-
-
-def hub_cache(around: Surroundings) -> Path:
-    """Where Hugging Face's client keeps what it downloads."""
-    variables = around.variables
-    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
-        if variables.get(name):
-            return Path(variables[name]).expanduser()
-    if variables.get("HF_HOME"):
-        return Path(variables["HF_HOME"]).expanduser() / "hub"
-    caches = variables.get("XDG_CACHE_HOME") or str(around.home / ".cache")
-    return Path(caches) / "huggingface/hub"
-
-
-def _absent(name: str, source: str) -> Check:
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", source) and not source.startswith("."):
+def _absent(look: Look, name: str, source: str) -> Check:
+    if is_repository(source):
         found = f"{source} was not downloaded yet"
-        return note(name, found, f"{FETCH}, about 4 GB; the first generation does it too")
+        size = look.family.download
+        return note(name, found, f"{look.fetch}, {size}; the first generation does it too")
     return problem(
         name,
         f"there is no such folder, and it is no repository owner/name: {source}",
@@ -111,170 +116,198 @@ def _absent(name: str, source: str) -> Check:
     )
 
 
-def _unfinished(place: Place) -> Iterator[Check]:
+def _unfinished(look: Look, place: Place) -> Iterator[Check]:
     if place.unfinished:
         found = f"{place.unfinished} files of {place.hub} were cut short"
-        yield note("download", found, f"{FETCH}, which goes on where it stopped")
+        yield note("download", found, f"{look.fetch}, which goes on where it stopped")
 
 
-def _check_pipeline(path: Path, place: Place) -> Generator[Check, None, dict[str, str]]:
+def _check_pipeline(look: Look, place: Place) -> Generator[Check, None, dict[str, str]]:
     """Checks `pipeline.json`; its value is where it says each role's model lies."""
     models: dict[str, str] = {}
-    origin = place.hub or str(place.folder)
+    path = place.folder / "pipeline.json"
     if not path.is_file():
         if place.hub:
-            yield _absent("pipeline.json", place.hub)
+            yield _absent(look, "pipeline.json", place.hub)
         else:
             remedy = f"name the folder that holds it in {config.MODEL_VARIABLE}"
             yield problem("pipeline.json", f"missing in {place.folder}", remedy)
         return models
-    whole = _read_object(path)
-    arguments: Any = whole.get("args") if whole else None
-    named: Any = cast(dict[str, Any], arguments).get("models") if isinstance(arguments, dict) else 0
+    named: Any = look.arguments.get("models")
     if not isinstance(named, dict):
         found = explain_content(path) or "no description of a pipeline"
-        yield problem("pipeline.json", f"it is {found.split(':')[0]}", f"{_AGAIN} ({path})")
+        yield problem("pipeline.json", f"it is {found.split(':')[0]}", f"{look.again} ({path})")
         return models
     named = cast(dict[str, Any], named)
     models = {role: stem for role, stem in named.items() if isinstance(stem, str)}
-    faults = [fault for role, stem in models.items() if (fault := _wrong_role(role, stem))]
+    faults = [fault for role, stem in models.items() if (fault := _wrong_role(look, role, stem))]
     if faults:
         yield problem("pipeline.json", faults[0][0], faults[0][1])
     elif is_edited(path):
         yield problem(
             "pipeline.json",
             "edited since it was downloaded",
-            f"delete it and {FETCH} ({path})",
+            f"delete it and {look.fetch} ({path})",
         )
     else:
-        yield ok("pipeline.json", origin)
+        yield ok("pipeline.json", f"{look.family.name}, {place.hub or place.folder}")
     return models
 
 
-def _wrong_role(role: str, stem: str) -> tuple[str, str] | None:
+def _wrong_role(look: Look, role: str, stem: str) -> tuple[str, str] | None:
     """What is wrong with a role's model by its name alone, with the remedy."""
-    if role not in ROLES:
+    roles = look.family.roles
+    if role not in roles:
         return None
-    released = ROLES[role][1]
-    others = [other for other, (_, place) in ROLES.items() if place == stem and other != role]
+    released = roles[role][1]
+    others = [other for other, (_, place) in roles.items() if place == stem and other != role]
     if not others:
         return None
     return (
         f"{role} is set to {stem}, which is the {others[0]}: a guide's edit that cannot work",
-        f'restore "{released}" in pipeline.json, or delete the file and {FETCH}; the message '
+        f'restore "{released}" in pipeline.json, or delete the file and {look.fetch}; the message '
         '"Repository Not Found" that it should cure hides another error',
     )
 
 
-def _check_model(role: str, stem: Path, *, checksums: bool) -> Check:
+def _check_type(look: Look) -> Check:
+    """The pipeline type that TRELLIS.2 would go through."""
+    name = look.pipeline_type
+    if name in TYPES:
+        return ok("pipeline type", f"{name}, where nobody asks for another")
+    known = ", ".join(TYPES)
+    return problem(
+        "pipeline type",
+        f"there is none named '{name:.40}'",
+        f"set {config.PIPELINE_TYPE_VARIABLE} to one of {known}, or unset it",
+    )
+
+
+def _check_model(look: Look, place: Place, role: str, stem: str, *, is_needed: bool) -> Check:
     """A model's json and weights."""
-    description, weights = (stem.with_name(stem.name + end) for end in (".json", ".safetensors"))
+    found = _located(look, place, stem)
+    if isinstance(found, str):
+        return note(role, f"{found} was not downloaded yet", f"{look.fetch}")
+    description, weights = (found.with_name(found.name + end) for end in (".json", ".safetensors"))
     missing = [path.name for path in (description, weights) if not path.is_file()]
     if missing:
-        return note(role, f"{' and '.join(missing)} not on this machine", f"{FETCH} or copy it")
-    original = ROLES[role][0]
-    name = (_read_object(description) or {}).get("name")
+        told = f"{' and '.join(missing)} not on this machine"
+        if is_needed or look.family.generation == 1:
+            return note(role, told, f"{look.fetch} or copy it")
+        return note(role, f"{told}, and not needed for the type {look.pipeline_type}")
+    original, released = look.family.roles[role]
+    model = read_object(description) or {}
+    name = model.get("name")
     if name not in (original, f"Elastic{original}"):
         return problem(
             role,
             f"{description.name} holds a {name!s:.60}, but this role needs {original}",
-            f'restore "{ROLES[role][1]}" in pipeline.json, or delete {description.name} and '
-            f"{FETCH}",
+            f'restore "{released}" in pipeline.json, or delete {description.name} and {look.fetch}',
         )
-    return _check_weights(role, weights, checksums=checksums)
+    generation = generation_of(model) or look.family.generation
+    if generation != look.family.generation:
+        return problem(
+            role,
+            f"{description.name} belongs to the {_ORDINALS[generation]} generation of the model, "
+            f"this checkpoint to the {_ORDINALS[look.family.generation]}",
+            f'take all models from one checkpoint: restore "{released}" in pipeline.json, or '
+            f"{look.fetch}",
+        )
+    return _check_weights(look, role, weights)
 
 
-def _check_weights(name: str, path: Path, *, checksums: bool) -> Check:
+def _located(look: Look, place: Place, stem: str) -> Path | str:
+    """Where a model's files would lie, or else the repository that is not on this machine.
+
+    One model of TRELLIS.2 lies in the repository of the first generation.
+    """
+    parts = stem.split("/")
+    if len(parts) < 3 or parts[0] == "ckpts":
+        return place.folder / stem
+    repository = "/".join(parts[:2])
+    named = look.around.variables.get(config.FIRST_GENERATION_VARIABLE)
+    source = named if named and repository == FIRST.official else repository
+    elsewhere = find(look.around, source)
+    return source if elsewhere is None else elsewhere.folder / "/".join(parts[2:])
+
+
+def _check_weights(look: Look, name: str, path: Path) -> Check:
     fault = safetensors_fault(path)
     if fault is not None:
-        return problem(name, f"{path.name} is {fault}", f"{_AGAIN} ({path})")
+        return problem(name, f"{path.name} is {fault}", f"{look.again} ({path})")
     size = f"{path.stat().st_size / 1e6:.1f} MB"
-    if not checksums:
+    if not look.checksums:
         return ok(name, f"whole, {size}")
-    checksum = _checksum_in_name(path, length=64)
+    checksum = checksum_in_name(path, length=64)
     if checksum is None:
         return ok(name, f"whole, {size}; no checksum is known outside of a hub cache")
-    if _sha256(path) != checksum:
-        return problem(name, f"{path.name} is damaged: its checksum differs", f"{_AGAIN} ({path})")
+    if sha256(path) != checksum:
+        found = f"{path.name} is damaged: its checksum differs"
+        return problem(name, found, f"{look.again} ({path})")
     return ok(name, f"whole, {size}, checksum right")
 
 
-def _check_encoder(around: Surroundings, place: Place, *, checksums: bool) -> Iterator[Check]:
-    source = around.variables.get(config.IMAGE_ENCODER_VARIABLE)
-    own = place.folder / "image_cond"
-    if not source and place.hub is None and own.is_dir():
-        source = str(own)
-    found = find(around, source or config.DEFAULT_IMAGE_ENCODER)
+def _check_encoder(look: Look, place: Place | None) -> Iterator[Check]:
+    source = look.around.variables.get(config.IMAGE_ENCODER_VARIABLE)
+    if not source and place is not None and place.hub is None:
+        own = place.folder / "image_cond"
+        source = str(own) if own.is_dir() else None
+    source = source or _published_encoder(look)
+    found = find(look.around, source)
     if found is None:
-        yield _absent("image encoder", source or config.DEFAULT_IMAGE_ENCODER)
+        yield _absent_encoder(look, source)
         return
-    yield from _unfinished(found)
-    weights = [path for one in _ENCODER_WEIGHTS if (path := found.folder / one).is_file()]
+    yield from _unfinished(look, found)
+    names = ("model.safetensors", "hub_state.safetensors")
+    weights = [path for one in names if (path := found.folder / one).is_file()]
     if not (found.folder / "config.json").is_file() or not weights:
-        told = f"config.json or {_ENCODER_WEIGHTS[0]} is missing in {found.folder}"
+        told = f"config.json or {names[0]} is missing in {found.folder}"
         if found.hub:
-            yield note("image encoder", told, FETCH)
+            yield note("image encoder", told, look.fetch)
         else:
             remedy = f"copy it again, or unset {config.IMAGE_ENCODER_VARIABLE}"
             yield problem("image encoder", told, remedy)
         return
-    yield _check_weights("image encoder", weights[0], checksums=checksums)
+    kind = (read_object(found.folder / "config.json") or {}).get("model_type")
+    if look.family.generation == 2 and kind != look.family.encoder_kind:
+        yield problem(
+            "image encoder",
+            f"{look.family.name} needs a {look.family.encoder_kind}, but this is {kind!r:.60}",
+            f"unset {config.IMAGE_ENCODER_VARIABLE}, or name a folder with {look.family.encoder} "
+            f"in it ({found.folder})",
+        )
+        return
+    yield _check_weights(look, "image encoder", weights[0])
 
 
-def safetensors_fault(path: Path) -> str | None:
-    """What is wrong with a safetensors file, by its header and its length; `None` for nothing.
-
-    The format: 8 bytes with the header's length, little endian; the header, json that says where
-    each tensor's bytes begin and end; those bytes, without gaps.
-    """
+def _published_encoder(look: Look) -> str:
+    """The repository of the encoder, as `pipeline.json` of TRELLIS.2 may name it."""
+    if look.family.generation == 1:
+        return look.family.encoder
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
-            if size < 8 or length > min(size - 8, _LONGEST_HEADER):
-                what = explain_content(path)
-                return what.split(":")[0] if what else "cut short or no safetensors file"
-            header = cast(dict[str, Any], json.loads(file.read(length)))
-        ends = [one["data_offsets"][1] for name, one in header.items() if name != "__metadata__"]
-    except OSError as error:
-        return f"not readable: {error.strerror}"
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        return "no safetensors file"
-    wanted = 8 + length + max(ends, default=0)
-    return None if size == wanted else f"{size} bytes long instead of {wanted}: cut or spoiled"
+        return str(look.arguments["image_cond_model"]["args"]["model_name"])
+    except (KeyError, TypeError):
+        return look.family.encoder
 
 
-def is_edited(path: Path) -> bool:
-    """Whether a small file of a hub cache differs from what its name there says.
-
-    The cache names it by its git checksum. Outside of a cache, nothing is known: no.
-    """
-    checksum = _checksum_in_name(path, length=40)
-    if checksum is None:
-        return False
-    content = path.read_bytes()
-    blob = b"blob %d\0" % len(content) + content
-    return hashlib.sha1(blob, usedforsecurity=False).hexdigest() != checksum
-
-
-def _checksum_in_name(path: Path, *, length: int) -> str | None:
-    """The checksum that a hub cache's link leads to."""
-    target = Path(os.path.realpath(path))
-    known = target.parent.name == "blobs" and re.fullmatch(rf"[0-9a-f]{{{length}}}", target.name)
-    return target.name if known else None
+def _absent_encoder(look: Look, source: str) -> Check:
+    if not (look.family.gated and is_repository(source)):
+        return _absent(look, "image encoder", source)
+    who = "" if _is_logged_in(look.around) else ", and nobody is logged in at the hub here"
+    return note(
+        "image encoder",
+        f"{source} was not downloaded yet; its weights are gated{who}",
+        f"accept Meta's terms at https://huggingface.co/{source}, log in with 'hf auth login' and "
+        f"{look.fetch}; or name a folder that holds config.json and model.safetensors in "
+        f"{config.IMAGE_ENCODER_VARIABLE}",
+    )
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 22):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _read_object(path: Path) -> dict[str, Any] | None:
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return cast(dict[str, Any], value) if isinstance(value, dict) else None
+def _is_logged_in(around: Surroundings) -> bool:
+    """Whether the hub's client would find a token."""
+    variables = around.variables
+    if variables.get("HF_TOKEN") or variables.get("HUGGING_FACE_HUB_TOKEN"):
+        return True
+    caches = variables.get("XDG_CACHE_HOME") or str(around.home / ".cache")
+    home = variables.get("HF_HOME") or f"{caches}/huggingface"
+    return Path(variables.get("HF_TOKEN_PATH") or f"{home}/token").expanduser().is_file()

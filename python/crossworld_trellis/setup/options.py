@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ..doctor.families import FIRST, SECOND
 from ..errors import TrellisError
 from ..machine import Machine, free_disk, look
 from ..program import Run, run_program
@@ -92,7 +93,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rembg", action="store_true", help="also what removes backgrounds of pictures"
     )
-    parser.add_argument("--weights", action="store_true", help="also the models, about 4 GB")
+    parser.add_argument(
+        "--weights", action="store_true", help="also the models: about 4 GB, of TRELLIS.2 14 GB"
+    )
+    parser.add_argument(
+        "--model",
+        metavar="REPOSITORY",
+        help=f"which models: {FIRST.official}, {SECOND.official}, or a folder (else "
+        "TRELLIS_MODEL_PATH, or the first of these)",
+    )
     parser.add_argument("--dry-run", action="store_true", help="only tell what would be done")
     return parser
 
@@ -125,6 +134,7 @@ def _work(
         torch=named(options.torch, index=options.torch_index, machine=machine),
         by_name=options.torch != "auto",
         extras=("rembg", "server") if options.rembg else ("server",),
+        model=options.model,
         run=programs[0],
         stream=programs[1],
         free=free,
@@ -150,7 +160,7 @@ def _go(work: Work, options: argparse.Namespace) -> None:
         (f"crossworld-trellis with {', '.join(work.extras)}", steps.install_package),
     ]
     if options.weights:
-        places.append(("weights, about 4 GB", steps.fetch_weights))
+        places.append((f"weights, {steps.download_of(work)}", steps.fetch_weights))
     places.append(("verify", steps.verify))
     if options.dry_run:
         for number, (name, _) in enumerate(places, 1):
@@ -163,7 +173,8 @@ def _go(work: Work, options: argparse.Namespace) -> None:
         done = step(work)
         work.tell(f"[{number}/{len(places)}] {name}: {done}, {time.monotonic() - start:.1f} s")
     work.tell(f"ready after {time.monotonic() - began:.0f} s")
-    python = shown(work.environment.python)
+    program = f"{shown(work.environment.python)} -m crossworld_trellis"
+    named = " ".join(["", *work.naming_model()])
     if not options.weights:
-        work.tell(f"download the models, about 4 GB: {python} -m crossworld_trellis fetch")
-    work.tell(f"start the server: {python} -m crossworld_trellis serve")
+        work.tell(f"download the models, {steps.download_of(work)}: {program} fetch{named}")
+    work.tell(f"start the server: {program} serve{named}")

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from .. import __version__
+from .. import __version__, config
+from ..doctor.families import family_of
 from ..machine import Machine, version_of
 from ..program import Run
 from ..torch_build import OLDEST_TORCH, TorchBuild, is_build, serves
@@ -29,7 +30,6 @@ GIB = 1 << 30
 
 # Room that a step needs while it works: downloads and what they unpack to, rounded up.
 _TORCH_ROOM = {"cpu": 2 * GIB, "cu": 9 * GIB, "rocm": 16 * GIB, "pypi": 9 * GIB}
-_WEIGHTS_ROOM = 5 * GIB
 
 _PACKAGE = "crossworld-trellis"
 
@@ -46,6 +46,8 @@ class Work:
     by_name: bool
     """Whether that build was asked for by name; otherwise any that serves the machine will do."""
     extras: tuple[str, ...]
+    model: str | None = None
+    """Folder or repository of the models, where not what the environment names."""
     run: Run
     stream: Stream
     tell: Callable[[str], None]
@@ -64,6 +66,10 @@ class Work:
 
         if self.stream(command, on_line) != 0:
             raise SetupError(pip.explain(lines, doing=doing, index=index))
+
+    def naming_model(self) -> list[str]:
+        """The options that tell a command of this package which models are meant."""
+        return [] if self.model is None else ["--model", self.model]
 
     def contents(self) -> Contents:
         """What the environment holds now."""
@@ -154,7 +160,8 @@ def install_package(work: Work) -> str:
 def fetch_weights(work: Work) -> str:
     """The models' files, into the hub's cache, which goes on where a download was cut short."""
     lines: list[str] = []
-    command = [str(work.environment.python), "-m", "crossworld_trellis", "fetch"]
+    program = [str(work.environment.python), "-m", "crossworld_trellis"]
+    command = [*program, "fetch", *work.naming_model()]
 
     def on_line(line: str) -> None:
         lines.append(line)
@@ -171,7 +178,8 @@ def verify(work: Work) -> str:
     stamp = _read_stamp(work.environment)
     if stamp.get("verified") == state:
         return "nothing has changed since it worked"
-    command = [str(work.environment.python), "-m", "crossworld_trellis", "verify"]
+    program = [str(work.environment.python), "-m", "crossworld_trellis"]
+    command = [*program, "verify", *work.naming_model()]
     if work.stream(command, lambda line: work.tell(f"      {line.rstrip():.160}")) != 0:
         raise SetupError(
             "the installation does not work yet: see above, and ask "
@@ -181,9 +189,10 @@ def verify(work: Work) -> str:
     return "everything works"
 
 
-def room_for_weights() -> int:
-    """Bytes that the models' files take."""
-    return _WEIGHTS_ROOM
+def download_of(work: Work) -> str:
+    """How much there is to download for the models, in words."""
+    source = work.model or config.model_source()
+    return family_of(None, source).download
 
 
 def shown(path: Path) -> str:
@@ -245,6 +254,7 @@ def _state(work: Work) -> str:
     packages = {name: one.version for name, one in work.contents().packages.items()}
     cards = [card.name for card in machine.cards]
     parts = [sorted(packages.items()), cards, machine.nvidia_driver, machine.rocm, __version__]
+    parts.append(work.model)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

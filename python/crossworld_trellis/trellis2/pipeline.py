@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 
 from .. import config
-from ..cascade import DEFAULT_MAX_TOKENS, PipelineType
+from ..cascade import DEFAULT_MAX_TOKENS
 from ..checkpoint.roles import STRUCTURE_DECODER
 from ..checkpoint.trellis2 import Trellis2Checkpoint
 from ..checkpoint.trellis2_roles import DECODERS, roles_for
@@ -25,13 +25,16 @@ from ..voxelize import VoxelizeError, occupancy_preview
 from ..watch import PREVIEW_EVERY, Preview, Progress, Stage, Watch
 from .plan import (
     DEFAULT_RESOLUTION,
+    MAX_TOKENS,
     Noise2,
     Plan2,
     Sample2,
+    check_pictures,
     checked_outputs,
     checked_resolution,
     checked_type,
     resolutions_of,
+    wanted_type,
 )
 from .stages import Shelf2, decode, find_shape, find_structure, find_texture, look, solid_cells
 
@@ -127,8 +130,9 @@ class Trellis2:
         decoders = torch.float32 if torso == torch.float32 else torch.float16
         watch = Watch(on_progress=on_progress)
         watch.tell("loading", 0, len(roles) + 1)
-        checkpoint.fetch(kind, outputs)
+        # The encoder first: the hub may refuse it, and the others take long to download.
         encoder = checkpoint.encoder_folder(image_encoder)
+        checkpoint.fetch(kind, outputs)
         # At once: the checkpoint's files may be gone later.
         identity = identity_of(
             checkpoint, encoder, where, torso, fast=fast, pipeline_type=kind.name
@@ -303,7 +307,7 @@ class Trellis2:
             ),
             shape=(shape or own.shape_sampler).override(steps=steps, guidance_strength=cfg),
             texture=(texture or own.texture_sampler).override(steps=steps),
-            max_tokens=whole("max_tokens", max_tokens, 1, 1 << 30),
+            max_tokens=whole("max_tokens", max_tokens, 1, MAX_TOKENS),
             noise=_checked_noise(noise, len(kind.passes)),
             preprocessed=preprocessed,
         )
@@ -311,13 +315,10 @@ class Trellis2:
     @torch.inference_mode()
     def _run(self, plan: Plan2, request: Request, cut_out: CutOut | None) -> list[Sample2]:
         """The samples of a request."""
-        [picture, *others] = request.pictures()
-        if others:
-            raise PictureError(
-                f"TRELLIS.2 looks at one picture of an object, got {1 + len(others)}: give the best"
-            )
+        pictures = request.pictures()
+        check_pictures(len(pictures))
         with plain(not self._fast):
-            return self._make(plan, request, picture, cut_out)
+            return self._make(plan, request, pictures[0], cut_out)
 
     def _make(
         self, plan: Plan2, request: Request, picture: Source, cut_out: CutOut | None
@@ -374,14 +375,6 @@ class Trellis2:
         cells = solid_cells(self._shelf, plan.kind, step.clean())
         counts = host_numbers(torch.bincount(cells[:, 0], minlength=plan.samples))
         _show(watch, VoxelGrid(cells, items=counts), plan.kind.structure_grid)
-
-
-def wanted_type(checkpoint: Trellis2Checkpoint, asked: str | None) -> PipelineType:
-    """The pipeline type that was asked for, by default the environment's, else the checkpoint's.
-
-    Raises `SettingsError` where there is none of that name.
-    """
-    return checked_type(asked or config.pipeline_type() or checkpoint.description.default_type)
 
 
 def _show(watch: Watch, grid: VoxelGrid, resolution: int) -> None:

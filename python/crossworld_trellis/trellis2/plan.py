@@ -5,15 +5,21 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from .. import config
 from ..cascade import PIPELINE_TYPES, PipelineType
+from ..checkpoint.trellis2 import Trellis2Checkpoint
 from ..checkpoint.trellis2_roles import roles_for
 from ..guidance import GuidanceSettings
+from ..image import PictureError
 from ..o_voxels import OVoxels
 from ..sampler import SettingsError
 from ..voxels import SparseVoxels
 
 RESOLUTIONS = (32, 64, 128, 256, 512, 1024)
 """Cells per axis that voxels can have."""
+
+MAX_TOKENS = 1 << 20
+"""Most latent voxels that `max_tokens` may allow; no object has more."""
 
 DEFAULT_RESOLUTION = 256
 """Of voxels where nobody asks for another: a finer object has millions."""
@@ -81,6 +87,22 @@ def checked_type(name: str | PipelineType) -> PipelineType:
         known = ", ".join(PIPELINE_TYPES)
         raise SettingsError(f"unknown pipeline type '{name:.40}': use one of {known}")
     return PIPELINE_TYPES[name]
+
+
+def wanted_type(checkpoint: Trellis2Checkpoint, asked: str | None) -> PipelineType:
+    """The pipeline type that was asked for, by default the environment's, else the checkpoint's.
+
+    Raises `SettingsError` where there is none of that name.
+    """
+    return checked_type(asked or config.pipeline_type() or checkpoint.description.default_type)
+
+
+def check_pictures(count: int) -> None:
+    """Raises `PictureError` for more than one: the original has no way to look at several."""
+    if count != 1:
+        raise PictureError(
+            f"TRELLIS.2 looks at one picture of an object, got {count}: give the best"
+        )
 
 
 def checked_outputs(outputs: Sequence[str], kind: PipelineType) -> frozenset[str]:

@@ -15,9 +15,6 @@ use serde_json::Value;
 /// The environment variable with the model that is used where none is named: a folder or a repository of the hub.
 pub const MODEL_VARIABLE: &str = "TRELLIS_MODEL_PATH";
 
-/// The model where nothing names one.
-const DEFAULT_MODEL: &str = "microsoft/TRELLIS-image-large";
-
 /// The environment variable with the image encoder, in place of the one that belongs to the model.
 const ENCODER_VARIABLE: &str = "TRELLIS_IMAGE_ENCODER";
 
@@ -57,6 +54,14 @@ impl ModelFamily {
         match self {
             Self::Trellis => "TRELLIS",
             Self::Trellis2 => "TRELLIS.2",
+        }
+    }
+
+    /// The hub's repository of the published model.
+    fn published(self) -> &'static str {
+        match self {
+            Self::Trellis => "microsoft/TRELLIS-image-large",
+            Self::Trellis2 => "microsoft/TRELLIS.2-4B",
         }
     }
 
@@ -119,8 +124,11 @@ pub enum ModelError {
 /// What is on this machine of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelFiles {
-    /// Which generation it is of; `None` where it is a repository of the hub of which nothing was downloaded.
+    /// Which generation it is of. Of a repository of the hub that was not downloaded this is known of the published
+    /// ones only.
     pub family: Option<ModelFamily>,
+    /// Whether its `pipeline.json` is here.
+    pub pipeline: bool,
     /// Whether the image encoder that goes with it is here. That of TRELLIS.2 is gated on the hub: docs/guide.md tells
     /// how to get it.
     pub image_encoder: bool,
@@ -138,14 +146,14 @@ impl ModelFiles {
     /// Whether at least a part of everything is here, so that it is worth asking Python about the rest.
     #[must_use]
     pub fn are_here(&self) -> bool {
-        self.family.is_some() && self.image_encoder
+        self.pipeline && self.image_encoder
     }
 }
 
 /// The model that is used where none is named: that of `TRELLIS_MODEL_PATH`, else the published TRELLIS.
 #[must_use]
 pub fn default_model() -> String {
-    set(MODEL_VARIABLE).unwrap_or_else(|| DEFAULT_MODEL.into())
+    set(MODEL_VARIABLE).unwrap_or_else(|| ModelFamily::Trellis.published().into())
 }
 
 /// Where files may lie.
@@ -182,8 +190,10 @@ impl Disk {
             return Err(ModelError::NotFound(model.into()));
         };
         let Some(pipeline) = pipeline else {
+            let mut all = ModelFamily::ALL.into_iter();
             return Ok(ModelFiles {
-                family: None,
+                family: all.find(|family| family.published() == model),
+                pipeline: false,
                 image_encoder: false,
             });
         };
@@ -202,6 +212,7 @@ impl Disk {
         };
         Ok(ModelFiles {
             family: Some(family),
+            pipeline: true,
             image_encoder,
         })
     }
@@ -361,6 +372,15 @@ mod tests {
         assert_eq!(shelf.family("~/models/fine"), Some(ModelFamily::Trellis2));
         assert_eq!(shelf.family("owner/name"), Some(ModelFamily::Trellis2));
         assert_eq!(shelf.family("owner/other"), None);
+        assert!(!shelf.look_for("owner/other").unwrap().are_here());
+    }
+
+    #[test]
+    fn the_family_of_a_published_model_is_known_before_it_is_downloaded() {
+        let shelf = Shelf::new();
+        let files = shelf.look_for("microsoft/TRELLIS.2-4B").unwrap();
+        assert_eq!(files.family, Some(ModelFamily::Trellis2));
+        assert!(!files.pipeline && !files.are_here());
     }
 
     #[test]
@@ -430,7 +450,7 @@ mod tests {
     fn both_sides_mean_the_same_names() {
         let config = include_str!("../../python/crossworld_trellis/config.py");
         for (name, value) in [
-            ("DEFAULT_MODEL", DEFAULT_MODEL),
+            ("DEFAULT_MODEL", ModelFamily::Trellis.published()),
             ("MODEL_VARIABLE", MODEL_VARIABLE),
             ("IMAGE_ENCODER_VARIABLE", ENCODER_VARIABLE),
             ("DEFAULT_IMAGE_ENCODER", ModelFamily::Trellis.encoder()),
@@ -443,6 +463,9 @@ mod tests {
         for family in ModelFamily::ALL {
             assert!(description.contains(&format!("= \"{}\"\n", family.pipeline())));
         }
+        let roles = include_str!("../../python/crossworld_trellis/checkpoint/trellis2_roles.py");
+        let published = ModelFamily::Trellis2.published();
+        assert!(roles.contains(&format!("official=\"{published}\"")));
         let plan = include_str!("../../python/crossworld_trellis/trellis2/plan.py");
         let resolution = ModelFamily::Trellis2.default_resolution();
         assert!(plan.contains(&format!("\nDEFAULT_RESOLUTION = {resolution}\n")));

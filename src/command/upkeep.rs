@@ -88,13 +88,14 @@ impl Upkeep<'_> {
             return Ok("the model is the default one from now on".into());
         }
         let files = ModelFiles::of(&name).map_err(|error| format!("error: {error}"))?;
-        let reply = match files.family {
-            Some(family) => format!("the model is {name} ({family}) from now on"),
-            None => format!(
-                "the model is {name} from now on, which was not downloaded yet: \
-                 'python -m crossworld_trellis fetch --model {name}' does it"
-            ),
-        };
+        let family = files.family;
+        let family = family.map_or_else(String::new, |family| format!(" ({family})"));
+        let mut reply = format!("the model is {name}{family} from now on");
+        if !files.pipeline {
+            reply += &format!(
+                ", which was not downloaded yet: 'python -m crossworld_trellis fetch --model {name}' does it"
+            );
+        }
         self.settings.model = Some(name);
         Ok(reply)
     }

@@ -47,7 +47,7 @@ pub struct Python {
     thread: Option<PythonThread>,
     /// What was found to be here, or the last generation used.
     description: Option<Description>,
-    /// What the disk tells of the model.
+    /// What the disk told of the model, once it was looked at.
     family: Option<ModelFamily>,
     /// Why auto should rather take another backend.
     obstacle: Option<Obstacle>,
@@ -132,7 +132,7 @@ impl Python {
     /// torch or the checkpoint is broken.
     pub fn examined(mut self) -> Result<Self, BackendError> {
         let files = self.look()?;
-        if files.family.is_none() {
+        if !files.pipeline {
             self.obstacle = Some(Obstacle::NoCheckpoint);
         } else if !files.image_encoder {
             self.obstacle = Some(Obstacle::NoEncoder);
@@ -333,7 +333,10 @@ impl Backend for Python {
         BackendInfo {
             name: Self::NAME,
             model: model.clone(),
-            family: self.family,
+            family: self.family.or_else(|| {
+                let files = ModelFiles::of(&self.place.model);
+                files.ok().and_then(|files| files.family)
+            }),
             device: format!("{device}{why_not}"),
             ready: self.obstacle.is_none(),
             resolutions: self.resolutions(),

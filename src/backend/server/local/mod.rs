@@ -281,9 +281,14 @@ impl Backend for LocalServer {
     /// Waits until the model is loaded.
     fn make_ready(&mut self, watch: &mut dyn Watch) -> Result<(), BackendError> {
         self.ensure(watch)?;
-        let is_loading = |server: &Server| {
-            let health = server.recent_health();
-            health.is_none_or(|health| health.status == HealthStatus::Loading)
+        let mut heard = Instant::now();
+        let mut is_loading = |server: &Server| match server.recent_health() {
+            Some(health) => {
+                heard = Instant::now();
+                health.status == HealthStatus::Loading
+            }
+            // One that says nothing for long has its generation fail.
+            None => heard.elapsed() < server.timeouts.silence,
         };
         while is_loading(&self.server) && self.process.as_mut().is_some_and(|it| it.end().is_none())
         {

@@ -7,14 +7,17 @@ no signal handler is set. One thread at a time may use a `Session`.
 """
 
 import gc
+import importlib
 import itertools
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from . import config
+from .batch_limit import BatchLimit
 from .errors import Cancelled, DeviceMemoryError, TrellisError
 
 if TYPE_CHECKING:
@@ -74,7 +77,7 @@ class Session:
     """A checkpoint, of either generation, that is loaded when it is needed and stays.
 
     Where the device has too little memory for several objects together, they are made one by one,
-    and in smaller batches from then on. Where it has too little for one, the cache is freed and the
+    and in smaller batches for a while. Where it has too little for one, the cache is freed and the
     work done anew with one network at a time on the device; from then on it stays with that.
     """
 
@@ -83,14 +86,15 @@ class Session:
         self._pipeline: Pipeline | None = None
         self._description: Outlook | None = None
         self._low_memory = False
-        self._together = 64
+        self._limit = BatchLimit(64)
         self._cut_out: CutOut | None = None
 
     def examine(self) -> "Outlook | None":
         """What would run, where the device works and all files are on this machine; loads no
         weights.
 
-        Raises `CheckpointError` for files that are not whole.
+        Raises `CheckpointError` for files that are not whole, `SettingsError` where the environment
+        names a pipeline type that does not exist.
         """
         from .checkpoint import NotDownloadedError
         from .device import choose_device
@@ -135,7 +139,8 @@ class Session:
             group = list(alike)
             while group:
                 known = self._pipeline
-                size = self._together if known is None else min(self._together, known.together)
+                gains = self._limit.most if known is None else known.together
+                size = min(self._limit.size, gains)
                 yield group[:size]
                 group = group[size:]
 
@@ -150,27 +155,29 @@ class Session:
             if len(jobs) == 1 or (concerns_all and not isinstance(error, DeviceMemoryError)):
                 return [error] * len(jobs)
             if isinstance(error, DeviceMemoryError):
-                self._together = len(jobs) // 2
+                self._limit.ran_out(len(jobs))
             _LOG.warning("%d together failed, each is tried alone: %s", len(jobs), error)
         # Out here the error and its frames, which hold tensors, are gone.
         self._free_cache()
         return [answer for job in jobs for answer in self._answers([job], resolution)]
 
     def _attempt(self, jobs: "list[_Job]", resolution: int) -> list[Answer]:
-        from .pipeline import Request
-
         pipeline, _ = self._loaded(jobs)
+        # Below, because it imports torch.
+        from .request import Request
+
         requests = [
             Request(images=self._images(job.pictures), seed=job.seed, watch=job.watch())
             for job in jobs
         ]
         results = pipeline.generate_batch(requests, resolution=resolution, cut_out=self._cut_out)
+        self._limit.went_well(len(jobs))
         return [_answer(result) for result in results]
 
     def _loaded(self, jobs: "Sequence[_Job]") -> "tuple[Pipeline, Outlook]":
-        from .opening import Outlook, open_pipeline
+        from .watch import Progress
 
-        def on_progress(progress: "Progress") -> None:
+        def on_progress(progress: Progress) -> None:
             for job in jobs:
                 with suppress(Cancelled):
                     job.hear(progress)
@@ -178,6 +185,9 @@ class Session:
                 raise Cancelled
 
         if self._pipeline is None or self._description is None:
+            _import_opening(lambda: on_progress(Progress("loading", 0, 1)))
+            from .opening import Outlook, open_pipeline
+
             pipeline: Pipeline = open_pipeline(
                 self._source, low_vram=self._low_memory, on_progress=on_progress
             )
@@ -223,6 +233,31 @@ class Session:
 
         gc.collect()
         free_cached_memory(choose_device("auto"))
+
+
+def _import_opening(hear: Callable[[], None]) -> None:
+    """Imports torch and what needs it, which takes seconds the first time.
+
+    In another thread, while this one calls `hear`; what that raises ends the waiting.
+    """
+    name = f"{__package__}.opening"
+    if name in sys.modules:
+        return
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            importlib.import_module(name)
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=work, name="import", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        hear()
+        thread.join(0.1)
+    if failed:
+        raise failed[0]
 
 
 class _Job:

@@ -73,12 +73,13 @@ class Graphs:
     next run, the others go with their field."""
 
     def __init__(self, *, record: Recorder | None = None) -> None:
-        self.record = _CudaRecording if record is None else record
-        self.known: set[tuple[str, bool, int]] = set()
-        """Names of fields, whether guided, and the thread, of steps that ran before. Libraries
-        prepare themselves in each thread."""
-        self.broken = False
+        self._experience = _Experience(_CudaRecording if record is None else record)
         self._kept: dict[str, _Replayed] = {}
+
+    @property
+    def broken(self) -> bool:
+        """Whether recording failed, so that nobody tries it again."""
+        return self._experience.broken
 
     def replayed(self, name: str, field: StepField) -> VelocityField:
         """The same field, with its steps recorded. Fields of one name are bound to one network."""
@@ -87,7 +88,7 @@ class Graphs:
         if kept is not None and constants is not None and kept.suits(constants):
             kept.bind(field, constants)
             return kept
-        fresh = _Replayed(self, name, field)
+        fresh = _Replayed(self._experience, name, field)
         self._kept.pop(name, None)
         if constants is not None:
             self._kept[name] = fresh
@@ -99,11 +100,23 @@ def can_record(device: torch.device) -> bool:
     return device.type == "cuda" and torch.version.hip is None
 
 
+class _Experience:
+    """What the fields of one pipeline share. They do not know its `Graphs`, which keep some of
+    them: so the memory of both is free as soon as nobody needs them."""
+
+    def __init__(self, record: Recorder) -> None:
+        self.record = record
+        self.known: set[tuple[str, bool, int]] = set()
+        """Names of fields, whether guided, and the thread, of steps that ran before. Libraries
+        prepare themselves in each thread."""
+        self.broken = False
+
+
 class _Replayed:
     """A field whose steps are recordings."""
 
-    def __init__(self, graphs: Graphs, name: str, field: StepField) -> None:
-        self._graphs = graphs
+    def __init__(self, experience: _Experience, name: str, field: StepField) -> None:
+        self._experience = experience
         self._name = name
         self._field = field
         self._steps = field
@@ -128,12 +141,12 @@ class _Replayed:
         known = (self._name, guided, threading.get_ident())
         if key in self._recordings:
             return self._recordings[key].replay(state, of_step)
-        if not self._graphs.broken and known in self._graphs.known:
+        if not self._experience.broken and known in self._experience.known:
             recording = self._record(key, state, of_step, pictures, guided)
             if recording is not None:
                 return recording.velocities
         velocities = self._field.velocities(state, of_step, pictures=pictures, guided=guided)
-        self._graphs.known.add(known)
+        self._experience.known.add(known)
         return velocities
 
     def _record(
@@ -148,9 +161,9 @@ class _Replayed:
             del self._recordings[next(iter(self._recordings))]
         try:
             self._field.prepare(state)
-            made = self._graphs.record(self._field, state, of_step, pictures, guided)
+            made = self._experience.record(self._field, state, of_step, pictures, guided)
         except RuntimeError as error:
-            self._graphs.broken = True
+            self._experience.broken = True
             cause = str(error).strip().split("\n")[0].rstrip(".")
             warnings.warn(f"steps run without CUDA graphs: {cause}", stacklevel=3)
             return None
@@ -189,6 +202,8 @@ class _CudaRecording:
                 finally:
                     self._end()
         except RuntimeError:
+            # Torch goes on recording into the memory of a graph that failed.
+            _place.cache_clear()
             _mend_random_numbers()
             raise
         self.velocities = self._result()

@@ -1,11 +1,10 @@
-"""The sampler of TRELLIS.2: Euler steps as in `sampler`, with guidance that is rescaled.
+"""The sampler of TRELLIS.2: the steps of `sampler`, with guidance that is rescaled.
 
 Guidance (Ho and Salimans 2022) pushes the clean estimate away from the mean and thereby widens it;
 rescaling (Lin et al. 2024, section 3.4) gives it back, in part, the deviation that it has without.
 Strengths are counted otherwise than in `sampler`: w here is 1 + w there, so that 1 is no guidance.
 """
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .sampler import SamplerSettings, SettingsError, Step, VelocityField
+from .sampler import SamplerSettings, SettingsError, Step, VelocityField, clean, follow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,25 +93,15 @@ def sample(
 
     `on_step` may raise to stop the run.
     """
-    state = noise
     # Made once: a copy to the device would be waited for in every step.
     rows = Rows(items, torch.tensor(items, device=noise.device))
-    for index, (time, following) in enumerate(itertools.pairwise(settings.times())):
+
+    def velocity(state: Tensor, step: int, time: float) -> Tensor:
         guided = settings.is_guided(time)
-        velocities = field(state, index, pictures=slice(1), guided=guided).float()
-        velocity = velocities[0]
-        if guided:
-            velocity = _guide(state, velocities, settings, time, rows)
-        before, state = state, state - (time - following) * velocity
-        on_step(
-            Step(
-                index + 1,
-                settings.steps,
-                state,
-                lambda x=before, v=velocity, t=time: _clean(x, v, t, settings.sigma_min),
-            )
-        )
-    return state
+        velocities = field(state, step, pictures=slice(1), guided=guided).float()
+        return _guide(state, velocities, settings, time, rows) if guided else velocities[0]
+
+    return follow(velocity, noise, settings.times(), sigma_min=settings.sigma_min, on_step=on_step)
 
 
 def _guide(
@@ -128,17 +117,13 @@ def _guide(
     if not rescale:
         return velocity
     sigma = settings.sigma_min
-    clean = _clean(state, velocity, time, sigma)
-    wanted, found = (_deviation(x, rows) for x in (_clean(state, seeing, time, sigma), clean))
+    goal = clean(state, velocity, time, sigma)
+    wanted, found = (_deviation(x, rows) for x in (clean(state, seeing, time, sigma), goal))
     factor = rescale * (wanted / found) + (1.0 - rescale)
-    return velocity + (1.0 - factor) * clean / (sigma + (1.0 - sigma) * time)
+    return velocity + (1.0 - factor) * goal / (sigma + (1.0 - sigma) * time)
 
 
 def _deviation(x: Tensor, rows: Rows) -> Tensor:
     """[N,1] the standard deviation of each row's item, over all its cells and channels."""
     deviations = torch.stack([part.std() for part in torch.split(x, list(rows.items))])
     return deviations.repeat_interleave(rows.lengths, output_size=len(x))[:, None]
-
-
-def _clean(state: Tensor, velocity: Tensor, time: float, sigma_min: float) -> Tensor:
-    return (1.0 - sigma_min) * state - (sigma_min + (1.0 - sigma_min) * time) * velocity

@@ -36,10 +36,10 @@ class Mesh:
         for corner in range(3):
             total.index_add_(0, self.faces[:, corner].long(), spanned)
         up = torch.tensor([0.0, 0.0, 1.0], device=total.device).expand_as(total)
-        return _unit(total, _unit(self.normals, up))
+        return unit(total, unit(self.normals, up))
 
 
-def _unit(vectors: Tensor, fallback: Tensor) -> Tensor:
+def unit(vectors: Tensor, fallback: Tensor) -> Tensor:
     """[V,3] vectors at length 1; the fallback where one is too short to have a direction."""
     # Scaled first: squares of areas of tiny triangles would leave float32.
     largest = vectors.abs().amax(dim=1, keepdim=True)

@@ -20,6 +20,8 @@ from .device import choose_dtype
 from .errors import TrellisError
 from .identity import device_name, identity_of
 from .image import CutOut, Framing
+from .material_mesh import MaterialMesh
+from .mesh import Mesh
 from .pipeline import Trellis
 from .request import Request, resolutions_of
 from .sampler import SettingsError
@@ -31,12 +33,12 @@ from .watch import Progress
 
 
 class Made(Protocol):
-    """One object that a pipeline made."""
+    """One object that a pipeline made; what was not asked for is `None`."""
 
     @property
-    def voxels(self) -> SparseVoxels | None:
-        """Where they were asked for."""
-        ...
+    def voxels(self) -> SparseVoxels | None: ...
+    @property
+    def mesh(self) -> Mesh | MaterialMesh | None: ...
 
     @property
     def reduced(self) -> str | None:
@@ -92,7 +94,9 @@ class Outlook:
     resolution: int
     """Cells per axis that voxels have where nobody asks for another number."""
     resolutions: tuple[int, ...]
-    """Cells per axis that can be asked for."""
+    """Cells per axis that can be asked for, from few to many."""
+    together: int
+    """Most requests that gain from being made in one batch."""
 
     @classmethod
     def of(cls, pipeline: Pipeline) -> "Outlook":
@@ -103,6 +107,7 @@ class Outlook:
             identity=pipeline.identity,
             resolution=pipeline.resolution,
             resolutions=pipeline.resolutions,
+            together=pipeline.together,
         )
 
 
@@ -202,6 +207,7 @@ def _foresee_first(checkpoint: Checkpoint, device: torch.device) -> Outlook:
         identity=identity_of(checkpoint, encoder, device, dtype, fast=config.fast()),
         resolution=own,
         resolutions=resolutions_of(own),
+        together=Trellis.together,
     )
 
 
@@ -219,4 +225,5 @@ def _foresee_second(checkpoint: Trellis2Checkpoint, device: torch.device) -> Out
         ),
         resolution=DEFAULT_RESOLUTION,
         resolutions=resolutions_of_2(kind),
+        together=Trellis2.together,
     )

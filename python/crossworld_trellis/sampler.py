@@ -7,7 +7,7 @@ device: which branches a step needs is decided from host numbers alone.
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, get_args
 
@@ -149,24 +149,44 @@ def sample(
     `on_step` may raise to stop the run.
     """
     check_mode(mode)
-    times = settings.times().tolist()
+
+    def velocity(state: Tensor, step: int, time: float) -> Tensor:
+        turn, guided = step % pictures, settings.is_guided(time)
+        chosen = slice(turn, turn + 1) if mode == "stochastic" else slice(pictures)
+        velocities = field(state, step, pictures=chosen, guided=guided)
+        return _guide(velocities, settings, guided=guided)
+
+    times: list[float] = settings.times().tolist()
+    return follow(velocity, noise, times, sigma_min=settings.sigma_min, on_step=on_step)
+
+
+def follow(
+    velocity: Callable[[Tensor, int, float], Tensor],
+    noise: Tensor,
+    times: Sequence[float],
+    *,
+    sigma_min: float,
+    on_step: Callable[[Step], None],
+) -> Tensor:
+    """The Euler steps of a flow, whose velocity depends on a state, its step and its time."""
     state = noise
     for index, (time, following) in enumerate(itertools.pairwise(times)):
-        turn = index % pictures
-        chosen = slice(turn, turn + 1) if mode == "stochastic" else slice(pictures)
-        velocities = field(state, index, pictures=chosen, guided=settings.is_guided(time))
-        velocity = _guide(velocities, settings, guided=settings.is_guided(time))
-        before = state
-        state = state - (time - following) * velocity
+        along = velocity(state, index, time)
+        before, state = state, state - (time - following) * along
         on_step(
             Step(
                 index + 1,
-                settings.steps,
+                len(times) - 1,
                 state,
-                lambda x=before, v=velocity, t=time: _clean(x, v, t, settings.sigma_min),
+                lambda x=before, v=along, t=time: clean(x, v, t, sigma_min),
             )
         )
     return state
+
+
+def clean(state: Tensor, velocity: Tensor, time: float, sigma_min: float) -> Tensor:
+    """The data that a velocity points at."""
+    return (1.0 - sigma_min) * state - (sigma_min + (1.0 - sigma_min) * time) * velocity
 
 
 def check_mode(mode: ManyPictures) -> ManyPictures:
@@ -186,7 +206,3 @@ def _guide(velocities: Tensor, settings: SamplerSettings, *, guided: bool) -> Te
     weight = settings.cfg_strength
     seeing = velocities[:-1].mean(0) if len(velocities) > 2 else velocities[0]
     return (1.0 + weight) * seeing - weight * velocities[-1]
-
-
-def _clean(state: Tensor, velocity: Tensor, time: float, sigma_min: float) -> Tensor:
-    return (1.0 - sigma_min) * state - (sigma_min + (1.0 - sigma_min) * time) * velocity

@@ -10,7 +10,9 @@ import torch
 from .checkpoint import Checkpoint
 from .checkpoint.stored import StoredModels
 from .device import free_cached_memory
+from .graphs import Graphs, StepField, can_record
 from .models.image_encoder import ImageEncoder
+from .sampler import VelocityField
 
 Models = TypeVar("Models", bound=StoredModels)
 Encoder = TypeVar("Encoder")
@@ -33,14 +35,19 @@ class ModelShelf(Generic[Models, Encoder]):
         keep: bool,
         load_encoder: Callable[[], Encoder],
         dtypes: Mapping[str, torch.dtype] | None = None,
+        fast: bool = False,
     ) -> None:
-        """`dtypes` are those of the roles that another one than `dtype` suits better."""
+        """`dtypes` are those of the roles that another one than `dtype` suits better. `fast`
+        lets the steps of flows that are kept become CUDA graphs, and the encoder round."""
         self.checkpoint = checkpoint
         self.device = device
         self.dtype = dtype
         self._dtypes = dtypes or {}
         self._keep = keep
         self._load_encoder = load_encoder
+        self._graphs = Graphs() if fast and keep and can_record(device) else None
+        self.rounds = fast and device.type == "cuda" and dtype != torch.float32
+        """Whether the encoder's products may be rounded: flows would round what comes of them."""
         self._kept: dict[str, Any] = {}
         self._encoder: Encoder | None = None
 
@@ -64,6 +71,10 @@ class ModelShelf(Generic[Models, Encoder]):
     def holds(self, role: str) -> bool:
         """Whether the network in a role lies ready, so that asking for it costs nothing."""
         return role in self._kept
+
+    def recorded(self, role: str, field: StepField) -> VelocityField:
+        """A field of the flow in a role, whose steps may be recorded."""
+        return field if self._graphs is None else self._graphs.replayed(role, field)
 
     def encoder(self) -> Encoder:
         """The image encoder. Raises as `model`."""

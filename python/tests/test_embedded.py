@@ -1,8 +1,11 @@
 """The door for the Rust side: what it hands over, how it is stopped, and what memory does to it."""
 
 import gc
+import importlib
 import logging
 import re
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,6 +118,37 @@ def test_a_closed_session_holds_no_networks_and_loads_them_anew(tiny: Path) -> N
 def _networks() -> int:
     """How many there are. Some objects of torch's warn when they are asked what they are like."""
     return sum(type(thing) is LatentFlow for thing in gc.get_objects())
+
+
+def test_who_leaves_while_torch_is_imported_does_not_wait_for_it(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported, asked = threading.Event(), 0
+    monkeypatch.delitem(sys.modules, "crossworld_trellis.opening")
+    monkeypatch.setattr(importlib, "import_module", lambda _: imported.wait(10))
+
+    def tell(stage: str, step: int, steps: int) -> bool:
+        nonlocal asked
+        asked += 1
+        return asked < 3
+
+    try:
+        [end], _ = embedded.Session(str(tiny)).generate([([pixels()], 3, tell, None)], 64)
+    finally:
+        imported.set()
+    assert isinstance(end, Cancelled) and asked == 3
+
+
+def test_an_import_that_fails_is_what_the_caller_gets(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(name: str) -> None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.delitem(sys.modules, "crossworld_trellis.opening")
+    monkeypatch.setattr(importlib, "import_module", fail)
+    with pytest.raises(ModuleNotFoundError, match="torch"):
+        embedded.Session(str(tiny)).load(go_on)
 
 
 def test_memory_that_ends_once_is_made_up_for_and_twice_is_told(

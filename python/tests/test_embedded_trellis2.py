@@ -12,6 +12,7 @@ from crossworld_trellis.checkpoint.tiny_trellis2 import write_tiny
 from crossworld_trellis.checkpoint.trellis2 import Trellis2Checkpoint
 from crossworld_trellis.errors import Cancelled
 from crossworld_trellis.image import PictureError
+from crossworld_trellis.sampler import SettingsError
 from crossworld_trellis.trellis2 import Trellis2
 from crossworld_trellis.voxels import SparseVoxels
 
@@ -52,14 +53,24 @@ def test_a_picture_becomes_voxels_with_materials(
     [answer], outlook = session.generate([([pixels()], 3, go_on, show)], resolution)
     voxels = made(answer)
     assert voxels.resolution == resolution and voxels.metallic_roughness is not None
-    assert SparseVoxels.from_bytes(previews[-1]).resolution == 32
+    shown = [SparseVoxels.from_bytes(each).resolution for each in previews]
+    assert set(shown) == {32, 64} and shown == sorted(shown)
     assert outlook is not None and "type 512" in outlook.identity
     assert (outlook.resolution, outlook.resolutions) == (256, (32, 64, 128, 256, 512))
+    assert outlook.together == 1
 
 
 def test_what_would_run_is_told_before_anything_is_loaded(tiny: Path) -> None:
     session = embedded.Session(str(tiny))
     assert session.examine() == session.load(go_on)
+
+
+def test_a_type_that_does_not_exist_is_told_before_anything_is_loaded(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(config.PIPELINE_TYPE_VARIABLE, "2048")
+    with pytest.raises(SettingsError, match="unknown pipeline type '2048': use one of 512, 1024"):
+        embedded.Session(str(tiny)).examine()
 
 
 def test_a_checkpoint_without_a_file_of_its_type_cannot_run_yet(tiny: Path) -> None:

@@ -1,17 +1,14 @@
 """Meshes as .glb: the file as glTF 2.0 wants it, frame and colours, and what is refused."""
 
-import json
 import math
-import struct
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import golden_data
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
+from glb_file import File
 from torch import Tensor
 
 from crossworld_trellis.errors import TrellisError
@@ -19,54 +16,6 @@ from crossworld_trellis.export.columns import ExportError
 from crossworld_trellis.export.glb import glb_bytes, write_glb
 from crossworld_trellis.mesh import Mesh
 from crossworld_trellis.surface import Cubes, extract
-
-COMPONENTS = {5126: np.dtype("<f4"), 5125: np.dtype("<u4"), 5123: np.dtype("<u2")}
-WIDTHS = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}
-
-
-@dataclass(frozen=True)
-class File:
-    """A .glb taken apart by the rules of the specification alone."""
-
-    document: dict[str, Any]
-    binary: bytes
-
-    @classmethod
-    def parse(cls, data: bytes) -> "File":
-        magic, version, length = struct.unpack_from("<4sII", data)
-        assert (magic, version, length) == (b"glTF", 2, len(data))
-        chunks: list[tuple[bytes, bytes]] = []
-        at = 12
-        while at < len(data):
-            size, kind = struct.unpack_from("<I4s", data, at)
-            assert size % 4 == 0
-            chunks.append((kind, data[at + 8 : at + 8 + size]))
-            at += 8 + size
-        assert at == len(data)
-        (text_kind, text), (binary_kind, binary) = chunks
-        assert (text_kind, binary_kind) == (b"JSON", b"BIN\0")
-        return cls(json.loads(text), binary)
-
-    def accessor(self, index: int) -> NDArray[Any]:
-        accessor = self.document["accessors"][index]
-        view = self.document["bufferViews"][accessor["bufferView"]]
-        kind, width = COMPONENTS[accessor["componentType"]], WIDTHS[accessor["type"]]
-        size = kind.itemsize * width
-        assert view["byteOffset"] % 4 == 0 and size % 4 == 0
-        assert view["byteLength"] == accessor["count"] * size
-        data = self.binary[view["byteOffset"] : view["byteOffset"] + view["byteLength"]]
-        column = np.frombuffer(data, kind)
-        return column if width == 1 else column.reshape(-1, width)
-
-    @property
-    def primitive(self) -> dict[str, Any]:
-        return self.document["meshes"][0]["primitives"][0]
-
-    def attribute(self, name: str) -> NDArray[Any]:
-        return self.accessor(self.primitive["attributes"][name])
-
-    def faces(self) -> NDArray[Any]:
-        return self.accessor(self.primitive["indices"]).reshape(-1, 3)
 
 
 def triangle() -> Mesh:

@@ -1,7 +1,9 @@
 """Recorded steps: who is recorded when, and that replaying one is as good as making it."""
 
+import gc
 import threading
 import warnings
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -9,6 +11,7 @@ import pytest
 import torch
 from cuda_needed import needs_cuda
 from golden_data import cosine
+from golden_trellis2 import dense_flow
 from torch import Tensor, nn
 
 from crossworld_trellis import config
@@ -18,6 +21,9 @@ from crossworld_trellis.kernels.choice import plain
 from crossworld_trellis.models.gaussian_decoder import GaussianDecoder
 from crossworld_trellis.models.latent_flow import LatentFlow
 from crossworld_trellis.models.released import GAUSSIAN_DECODER, LATENT_FLOW, STRUCTURE_FLOW
+from crossworld_trellis.models.released_trellis2 import STRUCTURE_FLOW as ROTARY
+from crossworld_trellis.models.released_trellis2 import TEXTURE_FLOW_1024
+from crossworld_trellis.models.rotary_flow import DenseRotaryFlow, RotaryFlow
 from crossworld_trellis.models.structure_flow import StructureFlow
 from crossworld_trellis.sampler import TIME_SCALE, SamplerSettings, VelocityField, sample
 from crossworld_trellis.sparse.grid import VoxelGrid
@@ -149,6 +155,33 @@ def test_a_run_goes_on_after_one_warning_where_recording_fails() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert torch.equal(run(graphs.replayed("one", field(2.0))), run(field(2.0)))
+
+
+@torch.inference_mode()
+def test_a_dense_rotary_flow_is_recorded_once_for_each_number_of_samples() -> None:
+    recorder = Recorder()
+    graphs, flow = Graphs(record=recorder), dense_flow()
+    steps = torch.tensor(SETTINGS.times()[:-1] * TIME_SCALE, dtype=torch.float32)
+    for samples, recordings in ((1, 2), (1, 2), (2, 4), (1, 6)):
+        pictures = torch.randn(1, 1, 9, flow.config.cond_channels)
+        grid = flow.grid(samples, torch.device("cpu"))
+        noise = torch.randn(len(grid), flow.config.in_channels)
+        expected = sample(flow.field(pictures, steps, grid), noise, SETTINGS)
+        replayed = graphs.replayed("dense", flow.field(pictures, steps, grid))
+        assert torch.allclose(sample(replayed, noise, SETTINGS), expected, atol=1e-5)
+        assert len(recorder.made) == recordings
+
+
+def test_what_was_recorded_goes_with_its_pipeline_at_once() -> None:
+    recorder, own = Recorder(), field(1.0)
+    graphs, left = Graphs(record=recorder), weakref.ref(own)
+    run(graphs.replayed("one", own))
+    gc.disable()
+    try:
+        del graphs, recorder, own
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 def test_a_cpu_records_nothing() -> None:
@@ -285,3 +318,24 @@ def test_the_gaussian_decoder_with_kernels_is_what_plain_torch_makes() -> None:
     with plain():
         expected = decoder.raw(latents, grid)
     assert cosine(decoder.raw(latents, grid), expected) >= 0.9995
+
+
+@needs_cuda
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@torch.inference_mode()
+def test_the_flows_of_trellis2_recorded_are_what_plain_torch_makes(dtype: torch.dtype) -> None:
+    few, graphs = {"num_blocks": 6}, Graphs()
+    dense = build(lambda: DenseRotaryFlow(replace(ROTARY, **few), dtype=dtype))
+    assert isinstance(dense, DenseRotaryFlow)
+    for samples in (1, 1, 2):
+        grid = dense.grid(samples, torch.device("cuda"))
+        noise = torch.randn(len(grid), 8, device="cuda")
+        assert_same_as_plain(graphs, "dense", dense.field(condition(), times(), grid), noise)
+    sparse = build(lambda: RotaryFlow(replace(TEXTURE_FLOW_1024, **few), dtype=dtype))
+    assert isinstance(sparse, RotaryFlow)
+    for radius in (20.0, 15.0):
+        grid = shell(radius=radius)
+        noise, shape = torch.randn(2, len(grid), 32, device="cuda")
+        field = sparse.field(condition(), times(), grid, shape)
+        assert_same_as_plain(graphs, "sparse", field, noise)
+    assert not graphs.broken

@@ -17,6 +17,8 @@ from crossworld_trellis.kernels.convolution import convolve, convolves
 from crossworld_trellis.kernels.cuts import cut, cuts_to
 from crossworld_trellis.kernels.linear import linear_gelu
 from crossworld_trellis.kernels.norm import Scale, Update, add_norm, unit_heads
+from crossworld_trellis.kernels.rotary import Rotation
+from crossworld_trellis.models.rotary import rotation
 
 HALVES = [torch.float16, torch.bfloat16]
 LENGTHS = [(70,), (64, 64), (3, 130, 1, 65)]
@@ -29,6 +31,12 @@ def random(*shape: int, seed: int = 0) -> Tensor:
 def near(result: Tensor, expected: Tensor) -> bool:
     """Whether a result in half precision is right."""
     return bool(result.isfinite().all()) and cosine(result.float(), expected.float()) > 0.9999
+
+
+def turns(tokens: int, width: int) -> Rotation:
+    """Of tokens that lie anywhere."""
+    cells = torch.randint(64, (tokens, 3), generator=torch.Generator().manual_seed(0))
+    return rotation(cells, width)
 
 
 def updates(channels: int) -> list[Update | None]:
@@ -128,14 +136,17 @@ def test_branches_that_share_memory_are_read_right() -> None:
 
 @needs_cuda
 @pytest.mark.parametrize("dtype", HALVES)
-@pytest.mark.parametrize(("heads", "width"), [(16, 64), (3, 16), (12, 64)])
+@pytest.mark.parametrize(("heads", "width"), [(16, 64), (3, 16), (12, 128)])
+@pytest.mark.parametrize("turned", [False, True])
 def test_unit_heads_on_a_gpu_are_what_they_are_elsewhere(
-    dtype: torch.dtype, heads: int, width: int
+    dtype: torch.dtype, heads: int, width: int, turned: bool
 ) -> None:
     parts = random(2, 5, 3, heads, width)
     gains = random(heads, width, seed=1), random(heads, width, seed=2)
-    expected = unit_heads(parts, gains)
-    result = unit_heads(parts.to("cuda", dtype), [gain.cuda() for gain in gains])
+    by = turns(5, width) if turned else None
+    there = None if by is None else Rotation(by.cos.cuda(), by.sin.cuda())
+    expected = unit_heads(parts, gains, by)
+    result = unit_heads(parts.to("cuda", dtype), [gain.cuda() for gain in gains], there)
     assert all(near(got.cpu(), wanted) for got, wanted in zip(result, expected, strict=True))
 
 

@@ -9,7 +9,7 @@ import itertools
 
 import pytest
 import torch
-from test_kernels import LENGTHS, by_item, near, random, scales, updates
+from test_kernels import LENGTHS, by_item, near, random, scales, turns, updates
 from torch.nn.functional import linear
 
 from crossworld_trellis.kernels.attention import starts_of
@@ -39,11 +39,14 @@ def test_add_norm_is_what_torch_makes() -> None:
 def test_unit_heads_are_what_torch_makes() -> None:
     from crossworld_trellis.kernels.triton_norm import launch_unit_heads
 
-    parts, gains = random(2, 5, 3, 3, 16), (random(3, 16, seed=1), random(3, 16, seed=2))
-    expected = unit_heads(parts.clone(), gains)
-    launch_unit_heads(parts, gains, 1e-24)
-    for got, wanted in zip(parts.unbind(2), expected, strict=True):
-        assert torch.allclose(got, wanted, atol=1e-5)
+    for turn, width, count in itertools.product((False, True), (12, 16), (1, 2)):
+        by = turns(5, width) if turn else None
+        parts = random(2, 5, 3, 3, width)
+        gains = [random(3, width, seed=1), random(3, width, seed=2)][:count]
+        expected = unit_heads(parts.clone(), gains, by)
+        launch_unit_heads(parts, gains, by, 1e-24)
+        for got, wanted in zip(parts.unbind(2), expected, strict=True):
+            assert torch.allclose(got, wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("items", LENGTHS)

@@ -103,7 +103,7 @@ def test_where_nobody_listens_nothing_is_guessed(
     def fail(*_: object) -> None:
         raise AssertionError("the clean data was asked for")
 
-    monkeypatch.setattr(sampler_module, "_clean", fail)
+    monkeypatch.setattr(sampler_module, "clean", fail)
     assert trellis.generate(PICTURE, seed=SEED, steps=4, preview_every=1)
     with pytest.raises(AssertionError, match="clean"):
         watched(trellis, every=1)

@@ -17,7 +17,8 @@ from golden_trellis2 import (
 )
 from torch import Tensor
 
-from crossworld_trellis.models.rotary import rotate, rotation
+from crossworld_trellis.kernels.rotary import rotate
+from crossworld_trellis.models.rotary import rotation
 from crossworld_trellis.models.rotary_flow import (
     DenseRotaryFlow,
     RotaryFlow,

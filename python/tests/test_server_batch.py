@@ -154,6 +154,25 @@ def test_memory_that_runs_out_makes_them_one_by_one_and_later_batches_smaller() 
     worker.close(5)
 
 
+def test_batches_become_larger_again_after_a_while() -> None:
+    model, worker = held(batch=2)
+    for seed in (1, 2):
+        submit(worker, order_of(seed))
+    model.errors.append(DeviceMemoryError("too little"))
+    model.let_go()
+    wait_for(lambda: model.batches == [[0], [1, 2], [1], [2]] and not worker.is_busy())
+    for seed in range(3, 9):
+        assert is_voxel_of(seed, submit(worker, order_of(seed))[1])
+    model.hold()
+    submit(worker, order_of(9))
+    wait_for(lambda: model.started[-1] == 9)
+    for seed in (10, 11):
+        submit(worker, order_of(seed))
+    model.let_go()
+    wait_for(lambda: model.batches[-1] == [10, 11])
+    worker.close(5)
+
+
 def test_one_that_is_too_large_alone_is_told_so_and_the_others_are_made() -> None:
     model, worker = held()
     heard = {seed: submit(worker, order_of(seed))[1] for seed in (1, 2)}

@@ -129,6 +129,30 @@ def test_a_picture_becomes_voxels_on_the_page_that_one_can_turn(tmp_path: Path) 
         Path(os.environ["TRELLIS_SCREENSHOT"]).write_bytes(base64.b64decode(after))
 
 
+def test_a_resolution_that_the_model_has_can_be_chosen_and_a_huge_result_is_drawn_coarser(
+    tmp_path: Path,
+) -> None:
+    model = FakeModel()
+    coords = np.argwhere(np.ones((70, 70, 70), bool))
+    rgba = np.full((len(coords), 4), 200, np.uint8)
+    model.answer = SparseVoxels(128, coords, rgba).to_bytes()
+    file = tmp_path / "picture.png"
+    file.write_bytes(picture())
+    with (
+        running(model) as (_, port),
+        tab(f"http://127.0.0.1:{port}/", tmp_path / "browser") as page,
+    ):
+        root = page.call("DOM.getDocument")["root"]["nodeId"]
+        node = page.call("DOM.querySelector", nodeId=root, selector="#file")["nodeId"]
+        page.call("DOM.setFileInputFiles", nodeId=node, files=[str(file)])
+        page.wait_for("!go.disabled && resolution.options.length == 5")
+        page.value("resolution.value = 128; go.click()")
+        page.wait_for("told.textContent == 'result: 343000 voxels, drawn with 64 cells an axis'")
+        assert model.orders[0].settings.resolution == 128
+        # The shell of a cube of 35 cells: six faces, two triangles each.
+        assert page.value("corners") == 6 * 35 * 35 * 6
+
+
 def test_an_error_is_shown_with_what_to_do(tmp_path: Path) -> None:
     file = tmp_path / "picture.png"
     file.write_bytes(b"no picture")

@@ -135,7 +135,7 @@ def test_a_client_that_reads_nothing_is_left_alone_after_a_while() -> None:
     model = FakeModel()
     model.answer = bytes(64 << 20)
     with (
-        running(model, send_timeout=0.3) as (server, port),
+        running(model, send_timeout=0.3, slowest=1 << 30) as (server, port),
         connect(
             f"ws://127.0.0.1:{port}/stream", max_queue=1, max_size=None, close_timeout=0.1
         ) as stream,

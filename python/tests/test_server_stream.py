@@ -12,6 +12,7 @@ from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
 from crossworld_trellis.errors import DeviceMemoryError
+from crossworld_trellis.server.settings import ServerSettings
 from crossworld_trellis.voxels import SparseVoxels
 
 STREAM = "ws://127.0.0.1/stream"
@@ -99,6 +100,20 @@ def test_a_stage_s_settings_reach_the_model(client: TestClient, model: FakeModel
     [order] = model.orders
     assert order.settings.structure.cfg_interval == (0.5, 1.0)
     assert order.settings.structure.steps == 3 and len(order.pictures) == 2
+
+
+def test_a_large_result_may_take_longer_than_a_small_one() -> None:
+    settings = ServerSettings(send_timeout=20, slowest=1 << 20)
+    assert settings.patience(100) < 20.01 and settings.patience(60 << 20) == 80
+
+
+def test_what_was_done_differently_comes_with_the_result(
+    client: TestClient, model: FakeModel
+) -> None:
+    model.note = "less than asked"
+    with client.websocket_connect(STREAM) as socket:
+        begin(socket)
+        assert read_until(socket, "result")["note"] == "less than asked"
 
 
 def test_a_client_that_waits_for_the_model_learns_how_far_it_is(model: FakeModel) -> None:

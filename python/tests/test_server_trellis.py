@@ -81,6 +81,19 @@ def test_what_only_the_second_generation_knows_is_refused(
     )
 
 
+def test_forecast_steps_make_another_object_and_another_identity(
+    client: TestClient, trellis: Trellis
+) -> None:
+    asked = {"steps": "10", "forecast": "2"}
+    expected = ask(client, "voxels", **asked)
+    assert expected != ask(client, "voxels", steps="10")
+    app = create_app(lambda _: TrellisModel(trellis, name="golden", forecast=2))
+    with TestClient(app, base_url="http://127.0.0.1") as faster:
+        assert ask(faster, "voxels", steps="10") == expected
+        assert ask(faster, "voxels", steps="10", forecast="1") == ask(client, "voxels", steps="10")
+        assert faster.get("/health").json()["identity"] == f"{trellis.identity}, forecast 2"
+
+
 def test_health_tells_model_device_and_identity(client: TestClient, trellis: Trellis) -> None:
     health = client.get("/health").json()
     assert (health["model"], health["device"], health["dtype"]) == ("golden", "cpu", "float32")

@@ -13,7 +13,10 @@ from golden_trellis2 import IMAGE_ENCODER, MODEL, TRELLIS2
 from httpx2 import Response
 from test_server_queue import wait_for
 
+from crossworld_trellis.checkpoint.trellis2 import Trellis2Checkpoint
 from crossworld_trellis.commands import serve
+from crossworld_trellis.export.glb import glb_bytes
+from crossworld_trellis.sampler import SettingsError
 from crossworld_trellis.server.app import create_app
 from crossworld_trellis.server.model import Model, TrellisModel
 from crossworld_trellis.trellis2 import Trellis2
@@ -69,6 +72,13 @@ def test_voxels_are_those_of_the_pipeline_with_their_materials(
     [sample] = trellis.generate(PICTURE, seed=SEED, steps=2, resolution=resolution)
     made = voxels_of(ask(client, resolution=resolution))
     assert made == sample.voxels and made.metallic_roughness is not None
+
+
+def test_a_mesh_comes_with_its_materials(client: TestClient, trellis: Trellis2) -> None:
+    [sample] = trellis.generate(PICTURE, seed=SEED, steps=2, formats=("mesh",))
+    assert sample.mesh is not None
+    answer = ask(client, output_format="glb")
+    assert answer.status_code == 200 and answer.content == glb_bytes(sample.mesh)
 
 
 def test_without_a_resolution_there_are_256_cells_an_axis(client: TestClient) -> None:
@@ -156,7 +166,8 @@ def test_what_a_token_limit_reduced_is_told_in_both_ways(client: TestClient) -> 
 @pytest.mark.parametrize(
     ("fields", "field", "told"),
     [
-        ({"output_format": "ply"}, "output_format", "use one of voxels, vox, csm, bcf"),
+        ({"output_format": "ply"}, "output_format", "use one of glb, voxels, vox, csm, bcf"),
+        ({"forecast": "2"}, "forecast", "for the first generation, and TRELLIS.2 runs here"),
         ({"latents_steps": "3"}, "latents", "for the first generation, and TRELLIS.2 runs here"),
         ({"resolution": "1024"}, "resolution", "use the type 1024 or 1024_cascade"),
         ({"resolution": "48"}, "resolution", "one of 32, 64, 128, 256, 512, 1024, got 48"),
@@ -191,3 +202,24 @@ def test_serve_opens_either_generation_with_the_type_that_its_options_name() -> 
     described = serve.load_model(parser.parse_args(arguments), lambda _: None).describe()
     assert (described.pipeline_type, described.resolutions[-1]) == ("1024", 1024)
     assert (described.framing, described.together) == ("tight", 1)
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--pipeline-type=2048", "unknown pipeline type '2048'"),
+        ("--forecast=2", "--forecast is for the first generation of the model: leave it out"),
+    ],
+)
+def test_serve_refuses_what_cannot_be_before_it_loads(
+    option: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(Trellis2Checkpoint, "fetch", never)
+    parser = argparse.ArgumentParser()
+    serve.add_arguments(parser)
+    options = parser.parse_args(["--model", str(MODEL), "--device", "cpu", option])
+    with pytest.raises(SettingsError, match=told):
+        serve.load_model(options, lambda _: None)

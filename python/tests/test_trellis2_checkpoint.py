@@ -124,8 +124,8 @@ def test_each_type_needs_its_own_models_and_uncoloured_voxels_fewer() -> None:
         "shape_slat_flow_model_1024",
         "shape_slat_decoder",
     )
-    with pytest.raises(ValueError, match="no output 'mesh': use one of voxels, o_voxels"):
-        roles_for(PIPELINE_TYPES["512"], ["mesh"])
+    with pytest.raises(ValueError, match="no output 'ply': use one of voxels, o_voxels, mesh"):
+        roles_for(PIPELINE_TYPES["512"], ["ply"])
 
 
 def test_the_golden_checkpoint_says_what_the_file_says() -> None:

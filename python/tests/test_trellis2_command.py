@@ -5,6 +5,7 @@ from pathlib import Path
 import golden_data
 import numpy as np
 import pytest
+from glb_file import File
 from golden_trellis2 import IMAGE_ENCODER, MODEL, TRELLIS2
 from PIL import Image
 
@@ -64,6 +65,15 @@ def test_a_picture_becomes_voxels_with_materials(tmp_path: Path, capsys: Output)
     assert f"{len(voxels)} voxels of a grid of 64^3" in printed.out
     stages = [line.split()[0] for line in printed.err.splitlines()]
     assert stages == ["loading", "picture", "structure", "appearance", "decoding"]
+
+
+def test_a_mesh_and_voxels_come_of_one_run(tmp_path: Path, capsys: Output) -> None:
+    mesh = tmp_path / "a.glb"
+    generate(tmp_path / "a.voxels", *GOLDEN, "-o", str(mesh), "--pipeline-type", "512")
+    file = File.parse(mesh.read_bytes())
+    triangles = sum(len(file.faces(part)) for part in range(len(file.primitives)))
+    assert triangles > 0 and file.picture(1).max() > 0
+    assert f"{mesh}: " in (told := capsys.readouterr().out) and f" {triangles} triangles" in told
 
 
 @pytest.mark.parametrize(
@@ -185,3 +195,19 @@ def test_verify_and_fetch_know_the_models_of_this_generation(capsys: Output) -> 
     out = capsys.readouterr().out
     assert "shape_slat_decoder: whole, " in out and "tex_slat_flow_model_1024: whole, " in out
     assert "image_cond_model: whole, width 48" in out
+    assert "Networks: run, tiny ones made" in out
+
+
+def test_verify_runs_the_networks_of_the_generation_that_is_named(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("the rotary kernel does not compile")
+
+    monkeypatch.setattr(Trellis2, "generate", fail)
+    assert main(["verify", "--device", "cpu"]) == 0
+    capsys.readouterr()
+    assert main(["verify", "--device", "cpu", "--model", "microsoft/TRELLIS.2-4B"]) == 1
+    out = capsys.readouterr().out
+    assert "Networks: BROKEN: the rotary kernel does not compile" in out
+    assert "the first object does that (about 14 GB)" in out

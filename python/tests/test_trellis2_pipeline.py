@@ -1,6 +1,9 @@
 """`Trellis2` as its callers see it: types, resolutions, seeds, progress and what it refuses."""
 
+import gc
 import math
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,16 +11,20 @@ import pytest
 import torch
 from golden_trellis2 import IMAGE_ENCODER, MODEL, TRELLIS2, load, params
 from PIL import Image
+from test_graphs import Recorder
+from torch import nn
 
 import crossworld_trellis.trellis2.pipeline as pipeline_module
 from crossworld_trellis import config
 from crossworld_trellis.cascade import PIPELINE_TYPES
+from crossworld_trellis.checkpoint.trellis2 import Trellis2Checkpoint
 from crossworld_trellis.errors import Cancelled, DeviceMemoryError
+from crossworld_trellis.graphs import Graphs
 from crossworld_trellis.guidance import GuidanceSettings
 from crossworld_trellis.image import PictureError, crop_tightly
 from crossworld_trellis.request import EmptyResultError, Request
 from crossworld_trellis.sampler import SettingsError
-from crossworld_trellis.trellis2 import Noise2, Sample2, Trellis2
+from crossworld_trellis.trellis2 import Noise2, Sample2, Trellis2, stages
 from crossworld_trellis.voxels import SparseVoxels
 from crossworld_trellis.watch import Preview, Progress, Watch
 
@@ -103,6 +110,16 @@ def test_occupancy_needs_no_network_of_the_texture(golden: Sample2) -> None:
     assert not [role for role in bare._shelf._kept if role.startswith("tex")]
 
 
+def test_a_mesh_alone_is_that_of_the_finest_voxels(trellis: Trellis2, golden: Sample2) -> None:
+    [sample] = trellis.generate(PICTURE, seed=SEED, formats=("mesh",))
+    assert golden.o_voxels is not None and sample.mesh is not None
+    expected = golden.o_voxels.mesh()
+    assert torch.equal(sample.mesh.faces, expected.faces) and len(expected.faces) > 0
+    assert torch.equal(sample.mesh.vertices, expected.vertices)
+    assert torch.equal(sample.mesh.materials, golden.o_voxels.materials)
+    assert sample.voxels is None and sample.o_voxels is None and golden.mesh is None
+
+
 def test_a_cascade_with_too_many_latent_voxels_ends_lower_and_says_so(trellis: Trellis2) -> None:
     [sample] = quick(trellis, pipeline_type="1536_cascade", max_tokens=1)
     assert sample.resolution == 1024
@@ -162,11 +179,27 @@ def test_previews_show_guesses_and_then_the_solid_cells(trellis: Trellis2) -> No
         PICTURE, seed=SEED, on_preview=told.append, on_progress=told.append, preview_every=5
     )
     previews = [each for each in told if isinstance(each, Preview)]
-    assert [each.voxels.resolution for each in previews] == [32, 32, 32]
+    assert [each.voxels.resolution for each in previews] == [32, 32, 32, 64, 64]
     expected = {(x, z, 31 - y) for _, x, y, z in load("pipeline_512")["coords_32"].tolist()}
-    assert cells(previews[-1].voxels) == expected
+    assert cells(previews[2].voxels) == expected
     assert told.index(previews[0]) == told.index(Progress("structure", 5, 12)) + 1
-    assert told.index(previews[-1]) == told.index(Progress("structure", 12, 12)) + 1
+    assert told.index(previews[2]) == told.index(Progress("structure", 12, 12)) + 1
+    assert told.index(previews[3]) == told.index(Progress("appearance", 5, 24)) + 1
+
+
+def test_steps_that_are_not_long_are_recorded_and_change_no_result(
+    trellis: Trellis2, golden: Sample2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder()
+    monkeypatch.setattr(trellis._shelf, "_graphs", Graphs(record=recorder))
+    [sample] = trellis.generate(PICTURE, seed=SEED)
+    assert sample.voxels == golden.voxels
+    # Two flows with and without guidance, and the texture's without.
+    assert len(recorder.made) == 5
+    recorder.made.clear()
+    monkeypatch.setattr(stages, "_LONG", 1)
+    trellis.generate(PICTURE, seed=SEED)
+    assert recorder.made == []
 
 
 def test_low_vram_changes_no_result_and_keeps_no_network(golden: Sample2) -> None:
@@ -176,6 +209,33 @@ def test_low_vram_changes_no_result_and_keeps_no_network(golden: Sample2) -> Non
     [sample] = lean.generate(PICTURE, seed=SEED)
     assert sample.voxels == golden.voxels
     assert lean._shelf._kept == {} and lean._shelf._encoder is None
+
+
+def test_low_vram_holds_one_network_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[weakref.ref[nn.Module]] = []
+
+    def listening(load: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+        def listen(*args: Any, **options: Any) -> nn.Module:
+            assert [each() for each in made if each() is not None] == []
+            module = load(*args, **options)
+            made.append(weakref.ref(module))
+            return module
+
+        return listen
+
+    for name in ("load", "load_image_encoder"):
+        monkeypatch.setattr(Trellis2Checkpoint, name, listening(getattr(Trellis2Checkpoint, name)))
+    lean = Trellis2.load(
+        MODEL, device="cpu", image_encoder=IMAGE_ENCODER, pipeline_type="512", low_vram=True
+    )
+    # What only the collector of cycles frees would lie on the card for a while.
+    gc.disable()
+    try:
+        quick(lean, pipeline_type="1024_cascade")
+    finally:
+        gc.enable()
+    # The encoder, two networks for the structure, four for the shape, two for the texture.
+    assert len(made) == 9
 
 
 def test_half_precision_is_that_of_the_flows_and_decoders_have_float16() -> None:
@@ -205,7 +265,7 @@ def test_a_preprocessed_picture_is_taken_as_it_is(trellis: Trellis2, golden: Sam
         ({"cfg": math.nan}, "guidance_strength must be 0 to 100, got nan"),
         ({"samples": 65}, "samples must be 1 to 64, got 65"),
         ({"seed": -1}, "seed must be 0 to"),
-        ({"formats": ("mesh",)}, "no output 'mesh': use one of voxels, o_voxels, occupancy"),
+        ({"formats": ("ply",)}, "no output 'ply': use one of voxels, o_voxels, mesh, occupancy"),
         ({"formats": ()}, "no output is asked for"),
         ({"formats": "voxels"}, r"\('voxels',\)"),
         ({"resolution": 48}, "one of 32, 64, 128, 256, 512, 1024, got 48"),

@@ -9,6 +9,7 @@ from golden_trellis2 import IMAGE_ENCODER, MODEL, TRELLIS2, assert_golden, load,
 from torch import Tensor
 
 from crossworld_trellis.cascade import DEFAULT_MAX_TOKENS, PIPELINE_TYPES, PipelineType
+from crossworld_trellis.material_mesh import triangles
 from crossworld_trellis.models.octree_decoder import Octree, ShapeDecoder
 from crossworld_trellis.o_voxels import level_for, occupancy, pooled, voxels_from_materials
 from crossworld_trellis.sampler import Step
@@ -17,10 +18,12 @@ from crossworld_trellis.trellis2 import Noise2, Sample2, Trellis2
 from crossworld_trellis.trellis2.plan import Plan2
 from crossworld_trellis.trellis2.stages import (
     Shape,
+    Shelf2,
     decode,
     find_shape,
     find_structure,
     find_texture,
+    guess_shape,
     look,
     solid_cells,
 )
@@ -35,6 +38,7 @@ class Run:
     """Everything that a run leaves on its way."""
 
     name: str
+    shelf: Shelf2
     structure: Tensor
     grid: VoxelGrid
     shape: Shape
@@ -48,7 +52,7 @@ def plan_of(trellis: Trellis2, kind: PipelineType, noise: Noise2) -> Plan2:
     return Plan2(
         kind=kind,
         samples=1,
-        outputs=frozenset({"voxels", "o_voxels"}),
+        outputs=frozenset({"voxels", "o_voxels", "mesh"}),
         resolution=256,
         structure=own.structure_sampler,
         shape=own.shape_sampler,
@@ -60,6 +64,10 @@ def plan_of(trellis: Trellis2, kind: PipelineType, noise: Noise2) -> Plan2:
 
 
 def ignore(_: Step) -> None:
+    pass
+
+
+def ignore_shape(_: Step, grid: VoxelGrid, resolution: int) -> None:
     pass
 
 
@@ -88,13 +96,13 @@ def run(trellis: Trellis2, request: pytest.FixtureRequest) -> Run:
         random = torch.Generator()
         seen = look(shelf, kind, PICTURE, preprocessed=False, cut_out=None)
         grid = find_structure(shelf, plan, seen, random, on_step=keep)
-        shape = find_shape(shelf, plan, seen, grid, random, on_step=ignore)
+        shape = find_shape(shelf, plan, seen, grid, random, on_step=ignore_shape)
         texture = find_texture(shelf, plan, seen, shape, random, on_step=ignore)
         [sample] = decode(shelf, plan, shape, texture)
         decoder = shelf.model("shape_slat_decoder")
         assert isinstance(decoder, ShapeDecoder)
         octree = decoder.occupancy(shape.latents, shape.grid)
-    return Run(name, states[-1], grid, shape, texture, octree, sample)
+    return Run(name, shelf, states[-1], grid, shape, texture, octree, sample)
 
 
 def test_the_structure_is_that_of_the_original(run: Run) -> None:
@@ -109,6 +117,14 @@ def test_latents_of_shape_and_material_are_those_of_the_original(run: Run) -> No
     assert_golden(run.texture, run.name, "tex_slat")
     assert run.shape.resolution == params(run.name)["resolution"]
     assert run.shape.reduced is None
+
+
+def test_the_mesh_is_that_of_the_original(run: Run) -> None:
+    mesh = run.sample.mesh
+    assert mesh is not None
+    assert_golden(mesh.vertices, run.name, "vertices")
+    as_made = triangles(mesh.quads.corners, mesh.quads.cut, torch.zeros_like(mesh.turned))
+    assert_golden(as_made, run.name, "faces")
 
 
 def test_voxels_of_every_level_and_their_materials_are_those_of_the_original(run: Run) -> None:
@@ -146,10 +162,20 @@ def test_the_first_pass_of_a_cascade_is_that_of_the_original(trellis: Trellis2) 
         seen = look(shelf, kind, PICTURE, preprocessed=False, cut_out=None)
         grid = VoxelGrid(golden["coords_32"])
         plan, random = plan_of(trellis, kind, noise), torch.Generator()
-        shape = find_shape(shelf, plan, seen, grid, random, on_step=ignore)
+        shape = find_shape(shelf, plan, seen, grid, random, on_step=ignore_shape)
     assert_golden(shape.latents, name, "slat_lr")
     octree = shelf.model("shape_slat_decoder").occupancy(shape.latents, grid)
     assert_golden(octree.levels[-1].coords, name, "coords_512")
+
+
+def test_a_guess_at_the_shape_is_the_first_level_of_its_octree(run: Run) -> None:
+    with torch.inference_mode():
+        [guess] = guess_shape(run.shelf, run.shape.state, run.shape.grid, run.shape.resolution)
+    side = run.shape.resolution // 8
+    _, x, y, z = run.octree.levels[1].coords.unbind(1)
+    assert guess.resolution == side
+    expected = torch.stack([x, z, side - 1 - y], dim=1).tolist()
+    assert {tuple(cell) for cell in guess.coords.tolist()} == {tuple(cell) for cell in expected}
 
 
 def test_half_precision_stays_near_single_and_runs_to_the_voxels() -> None:
@@ -165,7 +191,7 @@ def test_half_precision_stays_near_single_and_runs_to_the_voxels() -> None:
     with torch.inference_mode():
         seen = look(half._shelf, kind, PICTURE, preprocessed=False, cut_out=None)
         grid = VoxelGrid(golden["coords_32"])
-        shape = find_shape(half._shelf, plan, seen, grid, random, on_step=ignore)
+        shape = find_shape(half._shelf, plan, seen, grid, random, on_step=ignore_shape)
         texture = find_texture(half._shelf, plan, seen, shape, random, on_step=ignore)
         [sample] = decode(half._shelf, plan, shape, texture)
     assert cosine(shape.latents, golden["shape_slat"]) >= 0.999
@@ -268,3 +294,8 @@ def test_an_octree_that_ends_too_early_is_told_as_such(run: Run) -> None:
     early = Octree(run.octree.root, run.octree.children[:1], run.octree.logits[:1])
     with pytest.raises(VoxelizeError, match="the octree ends before"):
         occupancy(early, finest=run.shape.resolution, resolution=512)
+
+
+def test_no_voxels_make_no_cells() -> None:
+    none = torch.zeros(0, 3, dtype=torch.int32)
+    assert len(voxels_from_materials(none, torch.zeros(0, 6), grid=64, resolution=32)) == 0

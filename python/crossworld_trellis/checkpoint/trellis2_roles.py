@@ -81,7 +81,12 @@ TRELLIS_2 = Family(
 )
 """The second generation."""
 
-OUTPUTS_2: Mapping[str, bool] = {"voxels": True, "o_voxels": True, "occupancy": False}
+OUTPUTS_2: Mapping[str, bool] = {
+    "voxels": True,
+    "o_voxels": True,
+    "mesh": True,
+    "occupancy": False,
+}
 """What can be asked for, and whether it needs materials."""
 
 DECODERS = frozenset({STRUCTURE_DECODER, SHAPE_DECODER, TEXTURE_DECODER})

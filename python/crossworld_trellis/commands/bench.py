@@ -7,11 +7,10 @@ medians; the device is waited for around each stage. Looking at the picture is n
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 
@@ -32,12 +31,14 @@ from ..request import MAX_SAMPLES, whole
 from ..sampler import TIME_SCALE, SamplerSettings, VelocityField, sample
 from ..sparse.grid import VoxelGrid
 from ..voxelize import occupancy_preview, voxels_from_gaussians
-from .bench_work import operations, product_rate
+from . import bench_trellis2
+from .bench_work import medians, operations, product_rate, repeated, shell, timed
 
 Module = TypeVar("Module", bound=nn.Module)
-Value = TypeVar("Value")
 
 _TOKENS, _CHANNELS = 1374, 1024
+
+_VOXELS, _STEPS = 20_000, 25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +82,9 @@ class Report:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's options."""
-    parser.add_argument("--voxels", type=int, default=20_000, help="active voxels (about)")
-    parser.add_argument("--steps", type=int, default=25, help="steps of each stage")
+    bench_trellis2.add_arguments(parser)
+    parser.add_argument("--voxels", type=int, help="active or latent voxels (about)")
+    parser.add_argument("--steps", type=int, help="steps of each stage")
     parser.add_argument(
         "--forecast", type=int, default=1, help="steps that share one run of a network"
     )
@@ -101,6 +103,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measures and prints."""
+    if options.family == "trellis2":
+        return bench_trellis2.run(options)
+    options.voxels, options.steps = options.voxels or _VOXELS, options.steps or _STEPS
     device = choose_device(options.device)
     cold = _cold_start(options) if options.cold else None
     report = measure(
@@ -190,9 +195,9 @@ def measure(
         first, *runs = (networks.run(coords, settings, batch) for _ in range(repeat + 1))
         peak = torch.cuda.max_memory_reserved(device) if device.type == "cuda" else 0
         guesses = [networks.guess(coords, batch) for _ in range(repeat)]
-    medians = _medians(runs or [first])
+    stages = medians(runs or [first])
     work = networks.operations(coords, settings, batch)
-    teraflops = {name: work.get(name, 0) / 1e12 for name in medians}
+    teraflops = {name: work.get(name, 0) / 1e12 for name in stages}
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
     return Report(
         device=name,
@@ -204,15 +209,15 @@ def measure(
         tokens=len(VoxelGrid(coords).pooled.grid),
         steps=steps,
         forecast_steps=networks.forecast_steps,
-        milliseconds=medians,
-        total=sum(medians.values()),
-        objects_per_second=1e3 * batch / sum(medians.values()),
-        preview_milliseconds=_medians(guesses) if guesses else {},
+        milliseconds=stages,
+        total=sum(stages.values()),
+        objects_per_second=1e3 * batch / sum(stages.values()),
+        preview_milliseconds=medians(guesses) if guesses else {},
         first_ms=sum(first.values()),
         cold_s=None,
         teraflops=teraflops,
-        teraflops_per_second={name: teraflops[name] / ms * 1e3 for name, ms in medians.items()},
-        product_rate=product_rate(device, dtype, lambda: _wait(device)) / 1e12,
+        teraflops_per_second={name: teraflops[name] / ms * 1e3 for name, ms in stages.items()},
+        product_rate=product_rate(device, dtype) / 1e12,
         weights_gib=weights / 2**30,
         peak_gib=peak / 2**30,
     )
@@ -237,29 +242,29 @@ class _Networks:
         times = torch.tensor(settings.times()[:-1] * TIME_SCALE, dtype=torch.float32).to(device)
         condition = torch.randn(1, batch, _TOKENS, _CHANNELS, device=device)
         noise = torch.randn(self._structure.noise_shape(batch), device=device)
-        field = _timed(
+        field = timed(
             spent,
             "structure prepare",
             device,
             lambda: self._replayed("structure", self._structure.field(condition, times)),
         )
         first = Forecast(field, settings)
-        state = _timed(spent, "structure flow", device, lambda: sample(first, noise, settings))
-        _timed(spent, "structure decoder", device, lambda: self._occupancy(state))
+        state = timed(spent, "structure flow", device, lambda: sample(first, noise, settings))
+        timed(spent, "structure decoder", device, lambda: self._occupancy(state))
         own = [VoxelGrid(coords, items=[len(coords)]) for _ in range(batch)]
-        grid = own[0] if batch == 1 else _repeated(coords, batch)
+        grid = own[0] if batch == 1 else repeated(coords, batch)
         fine = torch.randn(len(grid), LATENT_FLOW.in_channels, device=device)
-        bound = _timed(
+        bound = timed(
             spent,
             "latent prepare",
             device,
             lambda: self._replayed("latent", self._latents.field(condition, times, grid)),
         )
         second = Forecast(bound, settings)
-        slat = _timed(spent, "latent flow", device, lambda: sample(second, fine, settings))
+        slat = timed(spent, "latent flow", device, lambda: sample(second, fine, settings))
         self.forecast_steps = first.saved + second.saved
         parts = slat.tensor_split(batch)
-        _timed(
+        timed(
             spent,
             "gaussian decoder",
             device,
@@ -272,7 +277,7 @@ class _Networks:
 
     def operations(self, coords: Tensor, settings: SamplerSettings, batch: int) -> dict[str, int]:
         """Operations in the stages of `run` that multiply."""
-        device, grid = self._device, _repeated(coords, batch)
+        device, grid = self._device, repeated(coords, batch)
         condition = torch.randn(1, batch, _TOKENS, _CHANNELS, device=device)
         time = torch.full((1,), TIME_SCALE, device=device)
         state = torch.randn(self._structure.noise_shape(batch), device=device)
@@ -309,8 +314,8 @@ class _Networks:
                     coords[:, 1:], gaussians, grid_resolution=side, resolution=side // 2
                 )
 
-        _timed(spent, "structure preview", device, structure)
-        _timed(spent, "appearance preview", device, appearance)
+        timed(spent, "structure preview", device, structure)
+        timed(spent, "appearance preview", device, appearance)
         return spent
 
 
@@ -330,47 +335,9 @@ def _flow_operations(field: VelocityField, state: Tensor, settings: SamplerSetti
     return total
 
 
-def _repeated(coords: Tensor, batch: int) -> VoxelGrid:
-    """A grid of several items with the same voxels [N,4]."""
-    copies = coords.repeat(batch, 1)
-    copies[:, 0] = torch.arange(batch, device=coords.device).repeat_interleave(len(coords))
-    return VoxelGrid(copies, items=[len(coords)] * batch)
-
-
-def _medians(runs: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
-
-
-def shell(voxels: int, resolution: int) -> Tensor:
-    """[N,4] int32: about as many cells around a sphere's surface as asked for, sorted."""
-    axis = torch.arange(resolution) - (resolution - 1) / 2
-    x, y, z = torch.meshgrid(axis, axis, axis, indexing="ij")
-    depth = ((x * x + y * y + z * z).sqrt() - 0.42 * resolution).abs()
-    chosen = depth <= depth.flatten().kthvalue(min(voxels, depth.numel())).values
-    return torch.nn.functional.pad(chosen.nonzero(), (1, 0)).int()
-
-
 def _build(make: Callable[[], Module], device: torch.device) -> Module:
     with torch.device(device):
         return make().eval().requires_grad_(False)
-
-
-def _timed(
-    spent: dict[str, float], name: str, device: torch.device, work: Callable[[], Value]
-) -> Value:
-    _wait(device)
-    started = time.perf_counter()
-    result = work()
-    _wait(device)
-    spent[name] = (time.perf_counter() - started) * 1e3
-    return result
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
 
 
 def _allocated(device: torch.device) -> int:

@@ -33,7 +33,7 @@ OUTPUTS: Mapping[str, str] = {
     ".csm": "voxels",
     ".bcf": "voxels",
 }
-"""What a file holds, by its ending; the second generation of the model makes voxels only."""
+"""What a file holds, by its ending; the second generation of the model makes voxels and meshes."""
 
 CONVERTED: Mapping[str, native.Format] = {".vox": "vox", ".csm": "csm", ".bcf": "bcf"}
 """Formats that `native` makes of voxels, by their ending."""
@@ -240,13 +240,13 @@ def _write(path: Path, sample: "Sample | Sample2") -> str:
         data, format = sample.voxels.to_bytes(), CONVERTED.get(path.suffix.lower())
         write_atomically(path, data if format is None else native.convert(data, format))
         return f"{len(sample.voxels)} voxels of a grid of {sample.voxels.resolution}^3"
+    if output == "mesh" and sample.mesh is not None:
+        write_glb(path, sample.mesh)
+        return f"{len(sample.mesh.vertices)} vertices, {len(sample.mesh.faces)} triangles"
     assert isinstance(sample, Sample)
     if output == "gaussians" and sample.gaussians is not None:
         write_ply(path, sample.gaussians)
         return f"{len(sample.gaussians)} Gaussians"
-    if output == "radiance_field" and sample.radiance_field is not None:
-        write_radiance_field(path, sample.radiance_field)
-        return f"{len(sample.radiance_field)} cells of a radiance field"
-    assert output == "mesh" and sample.mesh is not None
-    write_glb(path, sample.mesh)
-    return f"{len(sample.mesh.vertices)} vertices, {len(sample.mesh.faces)} triangles"
+    assert output == "radiance_field" and sample.radiance_field is not None
+    write_radiance_field(path, sample.radiance_field)
+    return f"{len(sample.radiance_field)} cells of a radiance field"

@@ -47,6 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"most generations made together (TRELLIS_BATCH, {default.batch}); 1: one by one",
     )
     parser.add_argument(
+        "--forecast",
+        type=int,
+        metavar="N",
+        help="of the first generation: run the networks in every N-th step only where a request "
+        "does not say otherwise, which is faster and gives other results; 1: in every step",
+    )
+    parser.add_argument(
         "--deadline", type=float, default=default.deadline, help="seconds a generation may take"
     )
     parser.add_argument(
@@ -120,18 +127,24 @@ def _whole(name: str, text: str, bounds: str) -> int:
 def load_model(options: argparse.Namespace, tell: Callable[[Progress], None]) -> Model:
     """Loads what the options name, in whichever thread asks."""
     # Takes seconds, in which the server answers already.
-    from ..opening import open_pipeline
+    from ..checkpoint import Checkpoint
+    from ..checkpoint.trellis2 import open_checkpoint
+    from ..opening import pipeline_of
+    from ..sampler import SamplerSettings, SettingsError
     from ..server.model import TrellisModel
 
     source = options.model or config.model_source()
-    pipeline = open_pipeline(
-        source,
+    SamplerSettings().override(forecast=options.forecast)
+    checkpoint = open_checkpoint(source, offline=options.offline)
+    if options.forecast is not None and not isinstance(checkpoint, Checkpoint):
+        raise SettingsError("--forecast is for the first generation of the model: leave it out")
+    pipeline = pipeline_of(
+        checkpoint,
         device=options.device or config.device(),
         dtype=options.dtype,
         low_vram=options.low_vram,
         image_encoder=options.image_encoder,
-        offline=options.offline,
         pipeline_type=options.pipeline_type,
         on_progress=tell,
     )
-    return TrellisModel(pipeline, name=str(source))
+    return TrellisModel(pipeline, name=str(source), forecast=options.forecast)

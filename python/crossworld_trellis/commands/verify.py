@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import config
+from ..doctor.families import SECOND, family_of
 from ..errors import TrellisError
 
 _REMEDY = "'python -m crossworld_trellis doctor' tells the remedy"
@@ -32,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     report = Report(print)
     if _check_torch(report, options.device):
         if not report.faults:
-            _check_networks(report, options.device)
+            _check_networks(report, options.device, second=_is_second(options))
         _check_models(report, options)
     if report.faults:
         print(f"broken: {', '.join(report.faults)}")
@@ -103,22 +104,37 @@ def _check_arithmetic(report: Report, torch: Any, device: Any) -> None:
         report.blame("Arithmetic", f"64 x 64 x 64 gives {total}: the driver or device is faulty")
 
 
-def _check_networks(report: Report, device: str) -> None:
+def _is_second(options: argparse.Namespace) -> bool:
+    """Whether the model is of the second generation, as far as can be told here."""
+    from ..checkpoint import CheckpointError
+    from ..checkpoint.trellis2 import open_checkpoint
+
+    source = options.model or config.model_source()
+    try:
+        checkpoint = open_checkpoint(source, revision=options.revision, offline=True)
+    except CheckpointError:
+        return family_of(None, source) is SECOND
+    return checkpoint.family.generation == SECOND.generation
+
+
+def _check_networks(report: Report, device: str, *, second: bool) -> None:
     """Generates an object with tiny random networks: every kind of layer runs once."""
     import numpy as np
 
-    from ..checkpoint.tiny import write_tiny
-    from ..pipeline import Trellis
+    from ..checkpoint import tiny, tiny_trellis2
+    from ..opening import open_pipeline
 
+    write = tiny_trellis2.write_tiny if second else tiny.write_tiny
     y, x = np.ogrid[-1:1:64j, -1:1:64j]
     disc = np.where(x * x + y * y < 0.7, 255, 0)
     picture = np.dstack([disc, disc // 2, disc // 3, disc]).astype(np.uint8)
     began = time.monotonic()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            write_tiny(Path(folder))
-            trellis = Trellis.load(folder, device=device, image_encoder=f"{folder}/image_cond")
-            (sample,) = trellis.generate(picture, seed=0)
+            write(Path(folder))
+            encoder = f"{folder}/image_cond"
+            pipeline = open_pipeline(folder, device=device, image_encoder=encoder)
+            (sample,) = pipeline.generate(picture, seed=0)
     except (TrellisError, RuntimeError) as error:
         report.blame("Networks", f"{_line(error)}: {_REMEDY}")
         return
@@ -136,7 +152,8 @@ def _check_models(report: Report, options: argparse.Namespace) -> None:
     try:
         checkpoint = open_checkpoint(source, revision=options.revision, offline=True)
     except NotDownloadedError:
-        report.tell("Models", "none downloaded; the first generation does that (about 4 GB)")
+        size = family_of(None, source).download
+        report.tell("Models", f"none downloaded; the first object does that ({size})")
         return
     except CheckpointError as error:
         report.blame("pipeline.json", error)

@@ -9,8 +9,6 @@ from typing import Any, cast
 
 from .. import config
 
-_STRUCTURE = ("sparse_structure_flow_model", "sparse_structure_decoder")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
@@ -153,11 +151,12 @@ def generation_of(model: Mapping[str, Any]) -> int | None:
 
 
 def needed_roles(family: Family, pipeline_type: str) -> frozenset[str]:
-    """The roles without which nothing can be made."""
+    """The roles that should be there: all of the first generation, those of a type of TRELLIS.2."""
     if family.generation == 1:
-        return frozenset({*_STRUCTURE, "slat_flow_model", "slat_decoder_gs"})
-    decoders = ("shape_slat_decoder", "tex_slat_decoder")
-    return frozenset({*_STRUCTURE, *decoders, *TYPES.get(pipeline_type, TYPES[DEFAULT_TYPE])})
+        return frozenset(family.roles)
+    optional = {role for roles in TYPES.values() for role in roles}
+    flows = TYPES.get(pipeline_type, TYPES[DEFAULT_TYPE])
+    return frozenset({*(family.roles.keys() - optional), *flows})
 
 
 def is_repository(source: str) -> bool:

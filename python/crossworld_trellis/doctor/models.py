@@ -192,7 +192,7 @@ def _check_model(look: Look, place: Place, role: str, stem: str, *, is_needed: b
     missing = [path.name for path in (description, weights) if not path.is_file()]
     if missing:
         told = f"{' and '.join(missing)} not on this machine"
-        if is_needed or look.family.generation == 1:
+        if is_needed:
             return note(role, told, f"{look.fetch} or copy it")
         return note(role, f"{told}, and not needed for the type {look.pipeline_type}")
     original, released = look.family.roles[role]

@@ -8,6 +8,7 @@ so `numpy.load(path)["trivec"]` works for both. Equal fields give equal bytes.
 import io
 import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -44,16 +45,21 @@ def radiance_field_bytes(field: RadianceField, *, format: FieldFormat) -> bytes:
     """
     columns = _columns(field)
     if format == "npz":
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w") as archive:
-            for name, column in columns.items():
-                # Entries without a time of their own begin in 1980, so that equal is equal.
-                archive.writestr(zipfile.ZipInfo(f"{name}.npy"), _array_bytes(column))
-        return file.getvalue()
+        return npz_bytes(columns)
     table = np.empty(len(field), [(name, c.dtype, c.shape[1:]) for name, c in columns.items()])
     for name, column in columns.items():
         table[name] = column
     return _array_bytes(table)
+
+
+def npz_bytes(columns: Mapping[str, NDArray[Any]]) -> bytes:
+    """The .npz file of some arrays. Equal arrays give equal bytes."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, column in columns.items():
+            # Entries without a time of their own begin in 1980, so that equal is equal.
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), _array_bytes(column))
+    return file.getvalue()
 
 
 def _columns(field: RadianceField) -> dict[str, NDArray[Any]]:

@@ -59,7 +59,7 @@ def _triton_works(device: int) -> bool:
         from .triton_norm import launch_unit_heads
 
         parts = torch.ones(1, 1, 1, 1, 16, dtype=torch.float16, device=f"cuda:{device}")
-        launch_unit_heads(parts, [parts.new_ones(1, 16)], 0.0)
+        launch_unit_heads(parts, [parts.new_ones(1, 16)], None, 0.0)
     except Exception as error:
         # Whatever it is, torch does the same work.
         cause = " ".join(str(error).split()).rstrip(".")

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import layer_norm, rms_norm, silu
 
 from .choice import usable
+from .rotary import Rotation, rotate
 
 # Keeps the norm of a zero vector from dividing by zero, and changes no other.
 _UNIT_EPS = 1e-24
@@ -62,7 +63,8 @@ def add_norm(
 ) -> tuple[Tensor, Tensor]:
     """The stream [G,M,C] after an update, and its norm over channels, scaled.
 
-    With an update, both can be written to tensors `into`, the first of which may be the stream.
+    With an update, both can be written to tensors `into`, the first of which may be the stream;
+    without, both of these may be it.
     """
     factors = [scale.gain, scale.bias, None if update is None else update.gate]
     shared = all(each is None or each.numel() == x.shape[-1] for each in factors)
@@ -77,16 +79,20 @@ def add_norm(
     return into[0].copy_(stream), into[1].copy_(normed)
 
 
-def unit_heads(parts: Tensor, gains: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def unit_heads(
+    parts: Tensor, gains: Sequence[Tensor], turn: Rotation | None = None
+) -> tuple[Tensor, ...]:
     """The parts of [G,M,P,H,d], the first ones with an RMS norm over the channels of each head, one
-    gain [H,d] for each. The tensor given may change."""
+    gain [H,d] for each, and turned. The tensor given may change."""
     if usable(parts) and parts.is_contiguous():
         from .triton_norm import launch_unit_heads
 
-        launch_unit_heads(parts, gains, _UNIT_EPS)
+        launch_unit_heads(parts, gains, turn, _UNIT_EPS)
         return parts.unbind(2)
     each = parts.unbind(2)
     units = tuple(unit_head(x, gain) for x, gain in zip(each, gains, strict=False))
+    if turn is not None:
+        units = tuple(rotate(x, turn) for x in units)
     return (*units, *each[len(gains) :])
 
 

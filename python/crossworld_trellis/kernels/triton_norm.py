@@ -9,6 +9,7 @@ import triton.language as tl
 from torch import Tensor
 
 from .norm import Scale, Update
+from .rotary import Rotation
 
 
 @triton.jit
@@ -121,8 +122,12 @@ def _unit_heads(
     parts,
     first,
     second,
+    cos,
+    sin,
+    tokens,
     row_size,
     eps,
+    TURNS: tl.constexpr,
     HEADS: tl.constexpr,
     ROWS: tl.constexpr,
     WIDTH: tl.constexpr,
@@ -139,12 +144,22 @@ def _unit_heads(
     scale = tl.rsqrt(tl.sum(x * x, 1) / WIDTH + eps)
     gain = tl.load(tl.where(part == 0, first, second) + place, mask=inside, other=0.0)
     x = x * scale[:, None] * gain.to(tl.float32)
+    if TURNS:
+        pair = tl.arange(0, BLOCK // 2)[None, :]
+        angle = tl.program_id(0) % tokens * (WIDTH // 2) + pair
+        cosine = tl.load(cos + angle, mask=pair < WIDTH // 2, other=0.0)
+        sine = tl.load(sin + angle, mask=pair < WIDTH // 2, other=0.0)
+        even, odd = tl.split(tl.reshape(x, [ROWS, BLOCK // 2, 2]))
+        turned = tl.join(even * cosine - odd * sine, even * sine + odd * cosine)
+        x = tl.reshape(turned, [ROWS, BLOCK])
     tl.store(start + place, x.to(parts.dtype.element_ty), mask=inside)
 
 
-def launch_unit_heads(parts: Tensor, gains: Sequence[Tensor], eps: float) -> None:
+def launch_unit_heads(
+    parts: Tensor, gains: Sequence[Tensor], turn: Rotation | None, eps: float
+) -> None:
     """`norm.unit_heads` on a GPU, in place, for one or two gains."""
-    *_, count, heads, width = parts.shape
+    _, tokens, count, heads, width = parts.shape
     rows = parts.numel() // (count * heads * width)
     if not rows:
         return
@@ -153,8 +168,12 @@ def launch_unit_heads(parts: Tensor, gains: Sequence[Tensor], eps: float) -> Non
             parts,
             gains[0],
             gains[-1],
+            parts if turn is None else turn.cos,
+            parts if turn is None else turn.sin,
+            tokens,
             count * heads * width,
             eps,
+            TURNS=turn is not None,
             HEADS=heads,
             ROWS=triton.next_power_of_2(heads),
             WIDTH=width,

@@ -14,7 +14,7 @@ from torch.nn.functional import linear, scaled_dot_product_attention
 
 from ..kernels.attention import longest_of, packed_attention, packed_look_up, packs, starts_of
 from ..kernels.norm import unit_head, unit_heads
-from .rotary import Rotation, rotate
+from ..kernels.rotary import Rotation, rotate
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,12 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor, items: Sequence[int], rotation: Rotation | None = None) -> Tensor:
         """[G,M,C]→[G,M,C]; a rotation tells queries and keys where each token lies."""
         qkv = self.to_qkv(x).unflatten(-1, (3, self.heads, -1))  # [G,M,3C]→[G,M,3,H,d]
-        norms = (self.q_rms_norm, self.k_rms_norm)
-        gains = [norm.gamma for norm in norms if isinstance(norm, HeadNorm)]
-        query, key, value = unit_heads(qkv, gains) if gains else qkv.unbind(2)
-        if rotation is not None:
-            query, key = rotate(query, rotation), rotate(key, rotation)
+        if gains := _gains(self.q_rms_norm, self.k_rms_norm):
+            query, key, value = unit_heads(qkv, gains, rotation)
+        else:
+            query, key, value = qkv.unbind(2)
+            if rotation is not None:
+                query, key = rotate(query, rotation), rotate(key, rotation)
         return self.to_out(attend(query, key, value, items))
 
 
@@ -100,7 +101,9 @@ class CrossAttention(nn.Module):
 
     def forward(self, x: Tensor, memory: Memory, items: Sequence[int]) -> Tensor:
         """[K,M,C] tokens, one branch for each of K pictures →[K,M,C]."""
-        query = self.q_rms_norm(self.to_q(x).unflatten(-1, (self.heads, -1)))  # [K,M,H,d]
+        query = self.to_q(x).unflatten(-1, (1, self.heads, -1))  # [K,M,C]→[K,M,1,H,d]
+        gains = _gains(self.q_rms_norm)
+        [query] = unit_heads(query, gains) if gains else query.unbind(2)
         return self.to_out(look_up(query, memory, items))
 
 
@@ -156,6 +159,11 @@ def _by_item(x: Tensor, items: int) -> Tensor:
     """[G,B·T,H,d]→[G·B,H,T,d]."""
     branches, tokens, heads, width = x.shape
     return x.reshape(branches * items, tokens // items, heads, width).transpose(1, 2)
+
+
+def _gains(*norms: nn.Module) -> list[Tensor]:
+    """Of those norms that are any."""
+    return [norm.gamma for norm in norms if isinstance(norm, HeadNorm)]
 
 
 def _norms(channels: int, heads: int, *, norm: bool) -> tuple[nn.Module, nn.Module]:

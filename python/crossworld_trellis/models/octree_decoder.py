@@ -12,8 +12,9 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm, silu, softplus
+from torch.nn.functional import layer_norm, softplus
 
+from ..kernels.norm import Scale, add_norm
 from ..sparse.convolution import pieces
 from ..sparse.grid import VoxelGrid
 from ..sparse.octree import CORNERS, Children, OctreeConv3d, split
@@ -146,9 +147,10 @@ class ConvNeXtBlock(nn.Module):
     def forward(self, x: Tensor, grid: VoxelGrid) -> Tensor:
         """[N,C]→[N,C]"""
         h = self.conv(x, grid)
+        scale = Scale(self.norm.weight, self.norm.bias)
         # Four times as wide inside, which for millions of voxels would be the most of all.
         for piece in pieces(len(x), 4 * x.shape[1] * x.element_size()):
-            h[piece] = x[piece] + self.mlp(self.norm(h[piece]))
+            h[piece] = x[piece] + self.mlp(_normed(h[piece], scale))
         return h
 
 
@@ -168,12 +170,21 @@ class UpBlock(nn.Module):
 
     def forward(self, x: Tensor, grid: VoxelGrid, children: Children) -> Tensor:
         """[N,C]→[M,out] for the children."""
-        h = self.conv1.forward_split(silu(self.norm1(x)), grid, children)
-        width = h.shape[1]
-        h = self.conv2(silu(layer_norm(h, (width,), eps=BLOCK_EPS)), children.grid)
+        scale = Scale(self.norm1.weight, self.norm1.bias, silu=True)
+        h = self.conv1.forward_split(_normed(x, scale), grid, children)
+        h = self.conv2(_normed(h, Scale(silu=True), into=h), children.grid)
         shares = x.view(-1, CORNERS, x.shape[1] // CORNERS)  # [N,C]→[N,8,C/8]
-        own = shares[children.parent, children.corner]  # [M,C/8]
-        return h + own.repeat_interleave(width // shares.shape[2], dim=1)
+        times = h.shape[1] // shares.shape[2]
+        for piece in pieces(len(h), h.shape[1] * h.element_size()):
+            own = shares[children.parent[piece], children.corner[piece]]  # [n,C/8]
+            h[piece] += own.repeat_interleave(times, dim=1)
+        return h
+
+
+def _normed(x: Tensor, scale: Scale, *, into: Tensor | None = None) -> Tensor:
+    """The layer norm of [N,C], scaled; `into` may be the tensor itself."""
+    both = None if into is None else (x[None], into[None])
+    return add_norm(x[None], None, scale, eps=BLOCK_EPS, into=both)[1][0]
 
 
 class OctreeDecoder(nn.Module):
@@ -194,6 +205,15 @@ class OctreeDecoder(nn.Module):
                 stage.append(UpBlock(width, widths[level + 1], decides=decides, dtype=dtype))
             self.blocks.append(stage)
         self.output_layer = nn.Linear(widths[-1], out_channels)
+
+    def along(self, slat: Tensor, octree: Octree) -> Tensor:
+        """Down to voxels that are known: latents [N,C] of the root →[M,out] of the last level."""
+        x = self._begin(slat)
+        for level, (grid, children) in enumerate(
+            zip(octree.levels[:-1], octree.children, strict=True)
+        ):
+            x = self.up_block(level)(self._refine(x, grid, level), grid, children)
+        return self._end(self._refine(x, octree.levels[-1], LEVELS))
 
     def _begin(self, slat: Tensor) -> Tensor:
         """Latents [N,C] →[N,width of level 0]."""
@@ -271,9 +291,4 @@ class TextureDecoder(OctreeDecoder):
 
         Red, green, blue as displayed (sRGB-like), metallic, roughness, alpha.
         """
-        x = self._begin(slat)
-        for level, (grid, children) in enumerate(
-            zip(octree.levels[:-1], octree.children, strict=True)
-        ):
-            x = self.up_block(level)(self._refine(x, grid, level), grid, children)
-        return self._end(self._refine(x, octree.levels[-1], LEVELS)) * 0.5 + 0.5
+        return self.along(slat, octree) * 0.5 + 0.5

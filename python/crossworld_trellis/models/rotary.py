@@ -1,26 +1,15 @@
 """Rotary embedding of positions in a grid (Su et al. 2021), for the self-attention of TRELLIS.2.
 
-Channels 2m and 2m + 1 of a head are a point in a plane that turns with the position, by an angle
-that a third of the planes take from each axis; what is left over at the end stays as it is.
-Everything here is float32 whatever the networks compute in. Where tokens learn their place by
-adding to them, see `embedding`.
+Pairs of channels turn with the position (`kernels.rotary`), by an angle that a third of the pairs
+take from each axis; what is left over at the end stays as it is. Everything here is float32
+whatever the networks compute in. Where tokens learn their place by adding to them, see `embedding`.
 """
-
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-
-@dataclass(frozen=True, eq=False)
-class Rotation:
-    """The turns of M tokens."""
-
-    cos: Tensor
-    """[M,1,d/2] float32, one for each pair of channels; heads turn alike."""
-    sin: Tensor
-    """Like `cos`."""
+from ..kernels.rotary import Rotation
 
 
 def rotation(
@@ -38,11 +27,3 @@ def rotation(
     angles = positions.to(torch.float32)[:, :, None] * omega  # [M,3]→[M,3,F]
     angles = pad(angles.flatten(1), (0, planes - 3 * count))[:, None]  # [M,1,d/2]
     return Rotation(angles.cos(), angles.sin())
-
-
-def rotate(x: Tensor, by: Rotation) -> Tensor:
-    """Queries or keys [G,M,H,d] turned, in their own dtype."""
-    wide = x.float()
-    even, odd = wide[..., ::2], wide[..., 1::2]  # [G,M,H,d/2]
-    turned = torch.stack([even * by.cos - odd * by.sin, even * by.sin + odd * by.cos], dim=-1)
-    return turned.flatten(-2).to(x.dtype)

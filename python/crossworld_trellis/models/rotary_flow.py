@@ -14,10 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, linear
 
+from ..kernels.attention import starts_of
+from ..kernels.rotary import Rotation
 from ..sparse.grid import VoxelGrid
 from .attention import Memory
 from .embedding import TimestepEmbedder
-from .rotary import Rotation, rotation
+from .rotary import rotation
 from .transformer import Block, Blocks, BlockSizes, ModulatedBlock, spread
 
 
@@ -213,7 +215,7 @@ def unpack(x: Tensor, shape: Sequence[int]) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class RotaryField:
-    """A `RotaryFlow` bound to a picture, times and cells: a `sampler.VelocityField`."""
+    """A `RotaryFlow` bound to a picture, times and cells: a `graphs.StepField`."""
 
     flow: RotaryFlow
     modulations: list[tuple[Tensor, ...]]
@@ -226,11 +228,34 @@ class RotaryField:
 
     def __call__(self, state: Tensor, step: int, *, pictures: slice, guided: bool) -> Tensor:
         """Velocities of a state [N,C] →[branches,N,C]."""
+        return self.velocities(state, self.of_step(step), pictures=pictures, guided=guided)
+
+    def of_step(self, step: int) -> list[Tensor]:
+        """The modulations."""
+        return list(self.modulations[step])
+
+    def constants(self) -> list[Tensor] | None:
+        """What blocks know of the pictures; told for the dense flow, since a sparse one has as many
+        cells as the object needs."""
+        if not isinstance(self.flow, DenseRotaryFlow):
+            return None
+        memories = [tensor for memory in self.memories for tensor in memory.tensors()]
+        # The turns are the same in every run, but tell how many samples there are.
+        return [*memories, self.rotation.cos]
+
+    def prepare(self, state: Tensor) -> None:
+        """Finds where the items begin."""
+        starts_of(self.items, state.device)
+
+    def velocities(
+        self, state: Tensor, of_step: list[Tensor], *, pictures: slice, guided: bool
+    ) -> Tensor:
+        """As the call."""
         flow = self.flow
         weight = flow.input_layer.weight[:, : state.shape[1]]
         h = flow.blocks(
             (linear(state, weight) + self.constant).to(flow.dtype)[None],
-            self.modulations[step],
+            of_step,
             [memory.of(pictures) for memory in self.memories],
             self.items,
             guided=guided,

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from ..kernels.cuts import cut
 from ..kernels.linear import linear_gelu
 from ..kernels.norm import Scale, Update, add_norm
+from ..kernels.rotary import Rotation
 from .attention import CrossAttention, Memory, SelfAttention
-from .rotary import Rotation
 
 BLOCK_EPS = 1e-6
 """Of the layer norms inside blocks; those before an output layer have 1e-5."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..cascade import DEFAULT_MAX_TOKENS
+from ..checkpoint.trellis2_roles import OUTPUTS_2
 from ..errors import TrellisError
 from ..guidance import GuidanceSettings
 from ..opening import Made
@@ -26,10 +27,10 @@ _OUTPUTS: Mapping[OutputFormat, str] = {
 
 # What a file of TRELLIS.2 may hold.
 _OUTPUTS_2: Mapping[OutputFormat, str] = {
-    name: output for name, output in _OUTPUTS.items() if output == "voxels"
+    name: output for name, output in _OUTPUTS.items() if output in OUTPUTS_2
 }
 
-_ONLY_FIRST = ("latents",)
+_ONLY_FIRST = ("latents", "forecast")
 _ONLY_SECOND = ("shape", "texture", "pipeline_type", "max_tokens")
 
 
@@ -63,6 +64,7 @@ def _make_first(
             cfg_strength=settings.cfg if given.cfg_strength is None else given.cfg_strength,
             cfg_interval=given.cfg_interval,
             rescale_t=given.rescale_t,
+            forecast=settings.forecast,
         )
 
     return trellis.generate_batch(

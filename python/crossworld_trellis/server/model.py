@@ -76,9 +76,13 @@ CONVERTED: tuple[Literal["vox", "csm", "bcf"], ...] = ("vox", "csm", "bcf")
 class TrellisModel:
     """A pipeline of either generation behind the server."""
 
-    def __init__(self, pipeline: "Trellis | Trellis2", *, name: str) -> None:
+    def __init__(
+        self, pipeline: "Trellis | Trellis2", *, name: str, forecast: int | None = None
+    ) -> None:
+        """`forecast` is that of requests that name none."""
         self._pipeline = pipeline
         self._name = name
+        self._forecast = forecast
 
     def describe(self) -> Description:
         """What runs and where."""
@@ -98,7 +102,7 @@ class TrellisModel:
             device_name=device_name(device),
             capability=capability,
             dtype=str(pipeline.dtype).removeprefix("torch."),
-            identity=pipeline.identity,
+            identity=pipeline.identity + (f", forecast {self._forecast}" if self._forecast else ""),
             pipeline_type=pipeline.pipeline_type if isinstance(pipeline, Trellis2) else None,
             resolutions=pipeline.resolutions,
             framing=pipeline.framing,
@@ -120,7 +124,10 @@ class TrellisModel:
             )
             for each, watch in zip(orders, watches, strict=True)
         ]
-        results = make(self._pipeline, requests, order.settings, order.output_format)
+        settings = order.settings
+        if settings.forecast is None:
+            settings = settings.model_copy(update={"forecast": self._forecast})
+        results = make(self._pipeline, requests, settings, order.output_format)
         return [_answer(result, order.output_format) for result in results]
 
     def recover(self) -> None:
@@ -149,9 +156,9 @@ def file_of(made: "Made", output_format: OutputFormat) -> bytes:
     from ..export.ply import ply_bytes
     from ..pipeline import Sample
 
+    if made.mesh is not None:
+        return glb_bytes(made.mesh)
     if isinstance(made, Sample):
-        if made.mesh is not None:
-            return glb_bytes(made.mesh)
         if made.gaussians is not None:
             return ply_bytes(made.gaussians)
         if made.radiance_field is not None:

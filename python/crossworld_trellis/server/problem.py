@@ -22,6 +22,7 @@ _FIELDS = {
     "guidance_strength": "cfg",
     "output_format": "output_format",
     "latents": "latents",
+    "forecast": "forecast",
     "shape": "shape",
     "texture": "texture",
     "pipeline_type": "pipeline_type",

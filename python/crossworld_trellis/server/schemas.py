@@ -15,6 +15,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**64, description="equal seeds give equal 
 Resolution = Annotated[int, Field(ge=1, le=1024, description="cells per axis of .voxels")]
 Steps = Annotated[int, Field(ge=1, le=1000)]
 Guidance = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+Forecast = Annotated[int, Field(ge=1, le=10)]
 MaxTokens = Annotated[int, Field(ge=1, le=1 << 20)]
 Time = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
@@ -48,9 +49,11 @@ class GenerationSettings(_Strict):
     cfg: Guidance | None = None
     structure: StageSettings = StageSettings()
     latents: StageSettings = StageSettings()
-    """Of the first generation of the model only, whose last stage it is."""
+    """Of the first generation of the model only, whose last stage it is; as what follows."""
+    forecast: Forecast | None = None
+    """Steps that share one run of a network: faster, and another result."""
     shape: StageSettings = StageSettings()
-    """Of TRELLIS.2 only, as what follows."""
+    """Of TRELLIS.2 only; as what follows."""
     texture: StageSettings = StageSettings()
     pipeline_type: PipelineTypeName | None = None
     """Which networks work at which size, where not as the server was told."""
@@ -88,6 +91,7 @@ class GenerateForm(_Strict):
     structure_cfg: Guidance | None = None
     latents_steps: Steps | None = None
     latents_cfg: Guidance | None = None
+    forecast: Forecast | None = None
     shape_steps: Steps | None = None
     shape_cfg: Guidance | None = None
     texture_steps: Steps | None = None
@@ -105,6 +109,7 @@ class GenerateForm(_Strict):
             cfg=self.cfg,
             structure=StageSettings(steps=self.structure_steps, cfg_strength=self.structure_cfg),
             latents=StageSettings(steps=self.latents_steps, cfg_strength=self.latents_cfg),
+            forecast=self.forecast,
             shape=StageSettings(steps=self.shape_steps, cfg_strength=self.shape_cfg),
             texture=StageSettings(steps=self.texture_steps, cfg_strength=self.texture_cfg),
             pipeline_type=self.pipeline_type,

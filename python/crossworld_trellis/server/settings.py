@@ -38,8 +38,14 @@ class ServerSettings:
     read_timeout: float = 20.0
     """Longest pause of a client that should be sending."""
     send_timeout: float = 20.0
-    """Longest a client may take to accept one message."""
+    """Longest a client may take to accept one message, besides what `slowest` grants it."""
+    slowest: int = 1 << 20
+    """Bytes a second that a client must take of a large message."""
     max_body: int = MAX_BODY
+
+    def patience(self, size: int) -> float:
+        """Seconds that a client may take to accept a message of so many bytes."""
+        return self.send_timeout + size / self.slowest
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:

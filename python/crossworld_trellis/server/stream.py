@@ -167,7 +167,7 @@ class Stream:
         else:
             sending = self._socket.send_bytes(message)
         try:
-            await asyncio.wait_for(sending, self._settings.send_timeout)
+            await asyncio.wait_for(sending, self._settings.patience(len(message)))
         except (TimeoutError, asyncio.TimeoutError) as error:
             raise _TooSlow from error
         except RuntimeError as error:  # what Starlette says about a closed socket

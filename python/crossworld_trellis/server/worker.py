@@ -2,8 +2,8 @@
 
 Jobs that are alike and wait at the same time are made in one batch. Nobody else touches the model.
 Whatever a job raises ends that job only: a batch that fails as a whole is made again one by one,
-in smaller batches from then on where it was memory that ran out. A device that is lost for this
-process ends the worker, and `is_lost` tells so. Every job that was taken in gets its end.
+and the next ones are smaller for a while where it was memory that ran out. A device that is lost
+for this process ends the worker, and `is_lost` tells so. Every job that was taken in gets its end.
 """
 
 import logging
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
+from ..batch_limit import BatchLimit
 from ..errors import Cancelled, DeviceMemoryError
 from ..watch import Progress, Watch
 from .job import Failed, Finished, Job, Queued
@@ -57,7 +58,7 @@ class Worker:
         self._changed = threading.Condition()
         self._line: Line[Job] = Line(waiting)
         self._running: Sequence[Job] = ()
-        self._batch = batch
+        self._limit = BatchLimit(batch)
         self._closed: Problem | None = None
         self._lost: Problem | None = None
         self._loading = Progress("loading", 0, 1)
@@ -176,7 +177,7 @@ class Worker:
     def _next(self, together: int) -> Sequence[Job]:
         """Waits for at most so many jobs that are alike; none when the worker is closed."""
         with self._changed:
-            limit = min(self._batch, together)
+            limit = min(self._limit.size, together)
             while not (jobs := self._line.pop_alike(limit, _are_alike)):
                 if self._closed is not None:
                     return ()
@@ -198,6 +199,7 @@ class Worker:
                 self._work(model, [job])
             return
         if any(isinstance(end, Finished) for end in ends):
+            self._limit.went_well(len(jobs))
             # Recent batches count more: an exponential mean over about four.
             self._seconds += (time.monotonic() - started - self._seconds) / 4
         for job, end in zip(jobs, ends, strict=True):
@@ -240,8 +242,8 @@ class Worker:
     def _go_smaller(self, size: int, error: Exception) -> None:
         """Remembers that a batch of some size failed as a whole."""
         if isinstance(error, DeviceMemoryError):
-            self._batch = max(1, size // 2)
-            _LOG.warning("batches are at most %d from here on: %s", self._batch, error)
+            self._limit.ran_out(size)
+            _LOG.warning("batches are at most %d for a while: %s", self._limit.size, error)
         else:
             _LOG.warning("a batch of %d failed, each is tried alone: %s", size, error)
 

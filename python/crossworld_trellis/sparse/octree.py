@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..kernels.convolution import convolve, convolves
 from .convolution import Kernel, gather_then_multiply
 from .gathering import Rows
 from .grid import VoxelGrid
@@ -52,8 +53,10 @@ class OctreeConv3d(Kernel):
 
     def forward(self, feats: Tensor, grid: VoxelGrid) -> Tensor:
         """[N,in]→[N,out]"""
-        result = feats.new_empty(len(grid), len(self.bias))
         weight = self.weight.flatten(1)  # [out,27*in]
+        if convolves(feats, weight):
+            return convolve(feats, grid.neighbours, weight, self.bias)
+        result = feats.new_empty(len(grid), len(self.bias))
         gather_then_multiply(Rows(feats), grid.neighbours, weight, self.bias, into=result)
         return result
 
@@ -63,19 +66,18 @@ class OctreeConv3d(Kernel):
         The same as `forward` and then picking, but what no child takes is not computed.
         [N,in]→[M,out/8]
         """
-        rows, neighbours = Rows(feats), grid.neighbours
         width = len(self.bias) // CORNERS
+        weights, biases = self.weight.view(CORNERS, width, -1), self.bias.view(CORNERS, width)
+        fused = convolves(feats, weights[0])
+        rows = None if fused else Rows(feats)
         result = feats.new_empty(len(children.grid), width)
-        for corner in range(CORNERS):
-            share = slice(corner * width, (corner + 1) * width)
+        for corner, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
             own = (children.corner == corner).nonzero().squeeze(1)
+            table = grid.neighbours[children.parent[own]]
             part = feats.new_empty(len(own), width)
-            gather_then_multiply(
-                rows,
-                neighbours[children.parent[own]],
-                self.weight[share].flatten(1),
-                self.bias[share],
-                into=part,
-            )
+            if rows is None:
+                convolve(feats, table, weight, bias, into=part)
+            else:
+                gather_then_multiply(rows, table, weight, bias, into=part)
             result[own] = part
         return result

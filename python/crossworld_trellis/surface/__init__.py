@@ -1,7 +1,8 @@
-"""Surfaces from sparse cubes: FlexiCubes in torch operators.
+"""Surfaces of both generations in torch operators.
 
-`cubes` is the input, `cases` the table of how a surface crosses a cube, `fields` merges the cubes'
-numbers on the vertices of their grid, `extraction` makes the mesh.
+From sparse cubes, FlexiCubes: `cubes` is the input, `cases` the table of how a surface crosses a
+cube, `fields` merges the cubes' numbers on the vertices of their grid, `extraction` makes the mesh.
+From voxels with crossed edges: `dual_grid` finds the quads, `orientation` their outside.
 """
 
 from .cubes import CHANNELS, Cubes

@@ -10,7 +10,7 @@ from .. import config
 from ..cascade import DEFAULT_MAX_TOKENS
 from ..checkpoint.roles import STRUCTURE_DECODER
 from ..checkpoint.trellis2 import Trellis2Checkpoint
-from ..checkpoint.trellis2_roles import DECODERS, roles_for
+from ..checkpoint.trellis2_roles import DECODERS, SHAPE_DECODER, roles_for
 from ..device import choose_device, choose_dtype, memory_errors
 from ..errors import Cancelled, TrellisError
 from ..guidance import GuidanceSettings
@@ -36,7 +36,16 @@ from .plan import (
     resolutions_of,
     wanted_type,
 )
-from .stages import Shelf2, decode, find_shape, find_structure, find_texture, look, solid_cells
+from .stages import (
+    Shelf2,
+    decode,
+    find_shape,
+    find_structure,
+    find_texture,
+    guess_shape,
+    look,
+    solid_cells,
+)
 
 
 class Trellis2:
@@ -85,7 +94,7 @@ class Trellis2:
         pipeline_type: str | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> "Trellis2":
-        """Loads what some outputs ("voxels", "occupancy", "o_voxels") of a pipeline type need.
+        """Loads what outputs ("voxels", "occupancy", "o_voxels", "mesh") of a pipeline type need.
 
         As `Trellis.load`. `pipeline_type` ("512", "1024", "1024_cascade", "1536_cascade") is by
         default what `TRELLIS_PIPELINE_TYPE` says, else the checkpoint's. `dtype` is that of the
@@ -144,6 +153,7 @@ class Trellis2:
             keep=not low_vram,
             load_encoder=lambda: checkpoint.load_image_encoder(device=where, folder=image_encoder),
             dtypes=dict.fromkeys(DECODERS, decoders),
+            fast=fast,
         )
         if not low_vram:
             shelf.encoder()
@@ -200,9 +210,9 @@ class Trellis2:
         `guidance_strength`, for structure and shape; `structure`, `shape` and `texture` replace a
         pass's settings as a whole, by default the checkpoint's. A cascade to more than 1024 ends
         lower where it would have `max_tokens` latent voxels or more; `Sample2.reduced` says so.
-        A `preprocessed` picture is only resized. `on_preview` gets the cells that seem to become
-        solid every `preview_every` steps, where the network for that is loaded, and the solid cells
-        of each sample once they are known.
+        A `preprocessed` picture is only resized. `on_preview` gets the solid cells of each sample
+        once they are known; and, where the networks stay loaded, every `preview_every` steps those
+        that seem to become solid, first coarse ones, then, while the shape is found, finer ones.
 
         Raises `PictureError`, `SettingsError`, `EmptyResultError`, `DeviceMemoryError`,
         `VoxelizeError`, `CheckpointError` where a network is loaded late, and `Cancelled`.
@@ -346,8 +356,12 @@ class Trellis2:
             done += 1
             watch.tell("appearance", done, steps)
 
+        def on_shape_step(step: Step, grid: VoxelGrid, resolution: int) -> None:
+            on_step(step)
+            self._guess_shape(watch, step, grid, resolution)
+
         with self._stage(watch, "appearance", steps, "finding shape and material"):
-            shape = find_shape(shelf, plan, conditions, grid, random, on_step=on_step)
+            shape = find_shape(shelf, plan, conditions, grid, random, on_step=on_shape_step)
             texture = None
             if plan.colored:
                 texture = find_texture(shelf, plan, conditions, shape, random, on_step=on_step)
@@ -368,13 +382,25 @@ class Trellis2:
 
     def _guess(self, plan: Plan2, watch: Watch, step: Step) -> None:
         """Shows which cells look solid in the middle of the first stage."""
-        every = watch.preview_every if watch.on_preview is not None else 0
-        due = every and step.done % every == 0 and step.done < step.steps
-        if not due or not self._shelf.holds(STRUCTURE_DECODER):
+        if not _is_due(watch, step) or not self._shelf.holds(STRUCTURE_DECODER):
             return
         cells = solid_cells(self._shelf, plan.kind, step.clean())
         counts = host_numbers(torch.bincount(cells[:, 0], minlength=plan.samples))
         _show(watch, VoxelGrid(cells, items=counts), plan.kind.structure_grid)
+
+    def _guess_shape(self, watch: Watch, step: Step, grid: VoxelGrid, resolution: int) -> None:
+        """Shows which finer cells look solid in the middle of the second stage."""
+        if not _is_due(watch, step) or not self._shelf.holds(SHAPE_DECODER):
+            return
+        for index, voxels in enumerate(guess_shape(self._shelf, step.clean(), grid, resolution)):
+            if len(voxels) and watch.on_preview is not None:
+                watch.on_preview(Preview(index, voxels))
+
+
+def _is_due(watch: Watch, step: Step) -> bool:
+    """Whether a coarse preview is wanted after a step."""
+    every = watch.preview_every if watch.on_preview is not None else 0
+    return every > 0 and step.done % every == 0 and step.done < step.steps
 
 
 def _show(watch: Watch, grid: VoxelGrid, resolution: int) -> None:

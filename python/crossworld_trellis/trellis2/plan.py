@@ -8,9 +8,10 @@ from torch import Tensor
 from .. import config
 from ..cascade import PIPELINE_TYPES, PipelineType
 from ..checkpoint.trellis2 import Trellis2Checkpoint
-from ..checkpoint.trellis2_roles import roles_for
+from ..checkpoint.trellis2_roles import OUTPUTS_2, roles_for
 from ..guidance import GuidanceSettings
 from ..image import PictureError
+from ..material_mesh import MaterialMesh
 from ..o_voxels import OVoxels
 from ..sampler import SettingsError
 from ..voxels import SparseVoxels
@@ -46,6 +47,8 @@ class Sample2:
     occupancy: SparseVoxels | None
     """Solid cells in one neutral colour."""
     o_voxels: OVoxels | None
+    mesh: MaterialMesh | None
+    """Of the finest voxels; without quads where the model leaves only holes."""
     resolution: int
     """Finest voxels per axis that the run had."""
     reduced: str | None
@@ -70,7 +73,7 @@ class Plan2:
     @property
     def colored(self) -> bool:
         """Whether materials are needed."""
-        return bool(self.outputs & {"voxels", "o_voxels"})
+        return any(OUTPUTS_2[output] for output in self.outputs)
 
     @property
     def appearance_steps(self) -> int:

@@ -20,25 +20,35 @@ from ..checkpoint.trellis2_roles import (
     shape_flow,
     texture_flow,
 )
-from ..device import exact_convolutions
+from ..device import exact_convolutions, rounded_products
 from ..guidance import GuidanceSettings, sample
 from ..image import CutOut, Source, crop_tightly, open_picture, resized, stack
 from ..models.dinov3_encoder import Dinov3Encoder
 from ..models.octree_decoder import Octree, ShapeDecoder, Surface, TextureDecoder
-from ..models.rotary_flow import DenseRotaryFlow, RotaryFlow, pack, unpack
+from ..models.rotary_flow import DenseRotaryFlow, RotaryField, RotaryFlow, pack, unpack
 from ..models.structure_decoder import active_voxels
 from ..o_voxels import OVoxels, level_for, occupancy, voxels_from_materials
 from ..request import EmptyResultError, noise_for
-from ..sampler import TIME_SCALE, Step
+from ..sampler import TIME_SCALE, Step, VelocityField
 from ..shelf import ModelShelf
 from ..sparse.grid import VoxelGrid
 from ..sparse.grouping import host_numbers
+from ..voxels import SparseVoxels
 from .plan import Plan2, Sample2
 
 Shelf2 = ModelShelf[Trellis2Checkpoint, Dinov3Encoder]
 """The networks of the second generation."""
 
 OnStep = Callable[[Step], None]
+
+OnShapeStep = Callable[[Step, VoxelGrid, int], None]
+"""Gets a step, its latent voxels, and the finest voxels per axis that they will have."""
+
+# With so many tokens the device is never done before the host: graphs would only take memory.
+_LONG = 8192
+
+# Most cells per axis of a guess at the shape.
+_GUESS_RESOLUTION = 128
 
 Conditions = Mapping[int, Tensor]
 """[1,1,L,C] float32: what the networks see of a picture with so many pixels a side."""
@@ -77,7 +87,8 @@ def look(
     conditions: dict[int, Tensor] = {}
     for side in kind.picture_sides:
         pixels = torch.tensor(stack([resized(square, side)]), device=shelf.device)
-        conditions[side] = encoder.encode(pixels)[:, None]  # [1,L,C]→[1,1,L,C]
+        with rounded_products(shelf.rounds):
+            conditions[side] = encoder.encode(pixels)[:, None]  # [1,L,C]→[1,1,L,C]
     return conditions
 
 
@@ -99,7 +110,8 @@ def find_structure(
     noise = noise_for(given, shape, random, "structure").to(shelf.device)
     grid = flow.grid(plan.samples, shelf.device)
     # Every type looks at the small picture here.
-    field = flow.field(conditions[512], network_times(plan.structure, shelf.device), grid)
+    times = network_times(plan.structure, shelf.device)
+    field = _recorded(shelf, STRUCTURE_FLOW, flow.field(conditions[512], times, grid))
 
     def on_dense_step(step: Step) -> None:
         state = unpack(step.state, shape)
@@ -107,6 +119,7 @@ def find_structure(
 
     state = sample(field, pack(noise), plan.structure, grid.items, on_step=on_dense_step)
     del flow, field
+    shelf.tidy()
     cells = solid_cells(shelf, plan.kind, unpack(state, shape))
     return _grid(cells, plan.samples, "has no solid cell")
 
@@ -130,13 +143,17 @@ def find_shape(
     grid: VoxelGrid,
     random: torch.Generator,
     *,
-    on_step: OnStep,
+    on_step: OnShapeStep,
 ) -> Shape:
     """The latents of the shape: of the solid cells, then of finer ones where the type says so."""
     normal = shelf.checkpoint.description.shape_latents
     resolution, reduced = LATENT_SCALE * plan.kind.structure_grid, None
+
+    def on_pass_step(step: Step) -> None:
+        on_step(step, grid, resolution)
+
     first, *finer = plan.kind.passes
-    state = _shape_pass(shelf, plan, conditions[first], grid, random, 0, on_step=on_step)
+    state = _shape_pass(shelf, plan, conditions[first], grid, random, 0, on_step=on_pass_step)
     for index, side in enumerate(finer, start=1):
         resolution, grid = _refined(shelf, plan, denormalised(state, normal), grid)
         if resolution != plan.kind.resolution:
@@ -144,7 +161,8 @@ def find_shape(
                 f"the grid has {resolution} cells an axis instead of {plan.kind.resolution}: a "
                 f"finer one would have {plan.max_tokens} latent voxels or more, the limit"
             )
-        state = _shape_pass(shelf, plan, conditions[side], grid, random, index, on_step=on_step)
+        condition = conditions[side]
+        state = _shape_pass(shelf, plan, condition, grid, random, index, on_step=on_pass_step)
     return Shape(
         grid=grid,
         state=state,
@@ -165,14 +183,34 @@ def _shape_pass(
     on_step: OnStep,
 ) -> Tensor:
     """[N,C] normalised latents of the shape, from one of the type's passes."""
-    flow: RotaryFlow = shelf.model(shape_flow(plan.kind.passes[index]))
+    role = shape_flow(plan.kind.passes[index])
+    flow: RotaryFlow = shelf.model(role)
     given = None if plan.noise is None else plan.noise.shapes[index]
     noise = noise_for(given, (len(grid), flow.config.out_channels), random, f"shapes[{index}]")
-    field = flow.field(condition, network_times(plan.shape, shelf.device), grid)
+    times = network_times(plan.shape, shelf.device)
+    field = _recorded(shelf, role, flow.field(condition, times, grid))
     state = sample(field, noise.to(shelf.device), plan.shape, grid.items, on_step=on_step)
     del flow, field
     shelf.tidy()
     return state
+
+
+def guess_shape(
+    shelf: Shelf2, state: Tensor, grid: VoxelGrid, resolution: int
+) -> list[SparseVoxels]:
+    """Which cells of each sample a state [N,C] in the middle of the second stage makes solid.
+
+    The decoder stops at its first level: the cells are half as large as latent voxels. Colours have
+    no such short cut, since only the finest level has any.
+    """
+    decoder: ShapeDecoder = shelf.model(SHAPE_DECODER)
+    latents = denormalised(state, shelf.checkpoint.description.shape_latents)
+    coarse = min(2 * resolution // LATENT_SCALE, _GUESS_RESOLUTION)
+    octrees = [
+        decoder.occupancy(latents[span], _item(grid, index), level=1)
+        for index, span in enumerate(grid.spans)
+    ]
+    return [occupancy(each, finest=resolution, resolution=coarse) for each in octrees]
 
 
 def find_texture(
@@ -186,11 +224,13 @@ def find_texture(
 ) -> Tensor:
     """[N,C] the latents of the material of a shape's latent voxels."""
     side = plan.kind.texture_pass
-    flow: RotaryFlow = shelf.model(texture_flow(side))
+    role = texture_flow(side)
+    flow: RotaryFlow = shelf.model(role)
     given = None if plan.noise is None else plan.noise.texture
     noise = noise_for(given, (len(shape.grid), flow.config.out_channels), random, "texture")
     times = network_times(plan.texture, shelf.device)
     field = flow.field(conditions[side], times, shape.grid, shape.state)
+    field = _recorded(shelf, role, field)
     state = sample(field, noise.to(shelf.device), plan.texture, shape.grid.items, on_step=on_step)
     return denormalised(state, shelf.checkpoint.description.texture_latents)
 
@@ -220,7 +260,7 @@ def _grow(
     """The voxels of one sample as far down as needed, and their surface where it is asked for."""
     grid, latents = _item(shape.grid, index), shape.latents[shape.grid.spans[index]]
     surface: Surface | None = None
-    if "o_voxels" in plan.outputs:
+    if plan.outputs & {"o_voxels", "mesh"}:
         octree, surface = decoder(latents, grid)
     elif plan.colored:
         octree = decoder.occupancy(latents, grid)
@@ -239,24 +279,27 @@ def _sample(
     plan: Plan2, shape: Shape, octree: Octree, surface: Surface | None, materials: Tensor | None
 ) -> Sample2:
     finest, outputs = octree.levels[-1], plan.outputs
-    voxels = o_voxels = cells = None
+    voxels = o_voxels = mesh = cells = None
     if "voxels" in outputs and materials is not None:
         voxels = voxels_from_materials(
             finest.positions, materials, grid=shape.resolution, resolution=plan.resolution
         )
     if surface is not None and materials is not None:
-        o_voxels = OVoxels(
+        whole = OVoxels(
             resolution=shape.resolution,
             coords=finest.positions,
             surface=surface,
             materials=materials,
         )
+        o_voxels = whole if "o_voxels" in outputs else None
+        mesh = whole.mesh() if "mesh" in outputs else None
     if "occupancy" in outputs:
         cells = occupancy(octree, finest=shape.resolution, resolution=plan.resolution)
     return Sample2(
         voxels=voxels,
         occupancy=cells,
         o_voxels=o_voxels,
+        mesh=mesh,
         resolution=shape.resolution,
         reduced=shape.reduced,
     )
@@ -269,8 +312,14 @@ def _refined(shelf: Shelf2, plan: Plan2, latents: Tensor, grid: VoxelGrid) -> tu
     for index, span in enumerate(grid.spans):
         coords = decoder.occupancy(latents[span], _item(grid, index)).levels[-1].coords
         parts.append(_numbered(coords, index))
+    del decoder
+    shelf.tidy()
     resolution, cells = fit(torch.cat(parts), plan.kind.resolution, max_tokens=plan.max_tokens)
     return resolution, _grid(cells, plan.samples, "lost all its voxels when they were split")
+
+
+def _recorded(shelf: Shelf2, role: str, field: RotaryField) -> VelocityField:
+    return field if sum(field.items) >= _LONG else shelf.recorded(role, field)
 
 
 def _grid(cells: Tensor, samples: int, fault: str) -> VoxelGrid:

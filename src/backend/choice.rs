@@ -133,7 +133,7 @@ impl Backends {
     }
 
     /// Names the model that backends run which have a choice: a folder, or a repository of the hub. `None` is the one
-    /// that `TRELLIS_MODEL_PATH` names, else the published TRELLIS.
+    /// that `TRELLIS_MODEL_PATH` names, else the published TRELLIS. In a game `TrellisSettings::model` decides instead.
     pub fn use_model(&mut self, model: Option<String>) {
         self.model = model;
     }

@@ -20,6 +20,7 @@ IMAGE_ENCODER_VARIABLE = "TRELLIS_IMAGE_ENCODER"
 FIRST_GENERATION_VARIABLE = "TRELLIS_FIRST_GENERATION"
 OFFLINE_VARIABLE = "HF_HUB_OFFLINE"
 FAST_VARIABLE = "TRELLIS_FAST"
+FLOAT8_VARIABLE = "TRELLIS_FLOAT8"
 PIPELINE_TYPE_VARIABLE = "TRELLIS_PIPELINE_TYPE"
 
 
@@ -53,6 +54,11 @@ def hub_is_offline() -> bool:
 def fast() -> bool:
     """Whether GPUs may take fast kernels and CUDA graphs: not where `TRELLIS_FAST` is 0 or off."""
     return os.environ.get(FAST_VARIABLE, "").lower() not in {"0", "off", "no", "false"}
+
+
+def float8() -> bool:
+    """Whether large products shall be of eight bits: where `TRELLIS_FLOAT8` is 1 or on."""
+    return os.environ.get(FLOAT8_VARIABLE, "").lower() in {"1", "on", "yes", "true"}
 
 
 HOST_VARIABLE = "TRELLIS_HOST"

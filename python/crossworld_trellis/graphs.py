@@ -14,6 +14,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -51,6 +52,33 @@ class StepField(VelocityField, Protocol):
     ) -> Tensor:
         """As the call, of `of_step(step)`."""
         ...
+
+
+@dataclass(frozen=True)
+class Work:
+    """What some work makes of a tensor, as a field: what else it needs is the same in every run."""
+
+    make: Callable[[Tensor], Tensor]
+
+    def __call__(self, state: Tensor, step: int, *, pictures: slice, guided: bool) -> Tensor:
+        return self.make(state)
+
+    def of_step(self, step: int) -> list[Tensor]:
+        """Nothing."""
+        return []
+
+    def constants(self) -> list[Tensor]:
+        """None."""
+        return []
+
+    def prepare(self, state: Tensor) -> None:
+        """Has nothing to do."""
+
+    def velocities(
+        self, state: Tensor, of_step: list[Tensor], *, pictures: slice, guided: bool
+    ) -> Tensor:
+        """As the call."""
+        return self.make(state)
 
 
 class Recording(Protocol):

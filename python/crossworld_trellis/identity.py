@@ -25,11 +25,12 @@ def identity_of(
     dtype: torch.dtype,
     *,
     fast: bool,
+    float8: bool = False,
     pipeline_type: str | None = None,
 ) -> str:
     """The text for these networks, of which the image encoder lies in a folder; reads no weights.
 
-    `fast` as in `Trellis.load`, `pipeline_type` that of the second generation.
+    `fast` and `float8` as in `Trellis.load`, `pipeline_type` that of the second generation.
     """
     kind = () if pipeline_type is None else (f"type {pipeline_type}",)
     return ", ".join(
@@ -39,7 +40,7 @@ def identity_of(
             checkpoint.identity,
             f"{encoder.parent.name}/{encoder.name}",
             device_name(device),
-            str(dtype).removeprefix("torch."),
+            str(dtype).removeprefix("torch.") + (" and float8" if float8 else ""),
             "fast" if fast else "plain",
             *kind,
         )

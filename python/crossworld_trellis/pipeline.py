@@ -20,13 +20,14 @@ from .batch import Batch, Member, NobodyLeft, Sample, conditions, grid_of, renum
 from .checkpoint import Checkpoint, roles_for
 from .checkpoint.roles import LATENT_FLOW, STRUCTURE_FLOW
 from .decoding import decode, denormalised, solid_cells
-from .device import choose_device, choose_dtype, memory_errors, rounded_products
+from .device import choose_device, choose_dtype, free_cached_memory, memory_errors
 from .errors import TrellisError
 from .forecast import Forecast
-from .graphs import Graphs, StepField, can_record
+from .graphs import StepField, Work
 from .identity import identity_of
 from .image import CutOut, Framing, Source, preprocess, squeeze, stack
 from .kernels.choice import plain
+from .kernels.float8 import multiplies
 from .previews import guess_appearance, guess_structure, show_solid_cells
 from .request import (
     MAX_SAMPLES,
@@ -65,15 +66,12 @@ class Trellis:
     together = MAX_SAMPLES
     """Most requests that gain from being made in one batch."""
 
-    def __init__(
-        self, shelf: Shelf, outputs: Sequence[str], *, fast: bool = True, record: bool = True
-    ) -> None:
-        """`fast` as in `load`; `record` allows CUDA graphs, which keep the networks in memory."""
+    def __init__(self, shelf: Shelf, outputs: Sequence[str], *, fast: bool = True) -> None:
+        """`fast` as in `load`."""
         self._shelf = shelf
         self._fast = fast
         self.forecast_steps = 0
         """Steps of the last call that took no run of a network, because they were forecast."""
-        self._graphs = Graphs() if fast and record and can_record(shelf.device) else None
         self.outputs = tuple(outputs)
         self.resolution: int = shelf.checkpoint.config(LATENT_FLOW).resolution
         """Cells per axis of the active voxels."""
@@ -81,7 +79,12 @@ class Trellis:
         """Cells per axis that voxels can have."""
         # At once: the checkpoint's files may be gone later.
         self.identity = identity_of(
-            shelf.checkpoint, shelf.encoder_folder(), shelf.device, shelf.dtype, fast=fast
+            shelf.checkpoint,
+            shelf.encoder_folder(),
+            shelf.device,
+            shelf.dtype,
+            fast=fast,
+            float8=shelf.float8,
         )
         """Everything besides a request that decides its result, see `identity`."""
 
@@ -98,6 +101,7 @@ class Trellis:
         revision: str | None = None,
         offline: bool = False,
         fast: bool | None = None,
+        float8: bool | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> "Trellis":
         """Loads what some outputs ("voxels", "gaussians", "radiance_field", "mesh") need.
@@ -106,12 +110,15 @@ class Trellis:
         outputs still work: their networks are loaded when they are first asked for. `low_vram`
         keeps one network on the device at a time; it changes no result. `fast`, by default what
         `TRELLIS_FAST` says, or else true, lets a GPU take the kernels of `kernels` and CUDA graphs
-        where it can; results in half precision then differ in their last digits.
+        where it can; results in half precision then differ in their last digits. `float8`, by
+        default what `TRELLIS_FLOAT8` says, or else false, makes the flows' large products of
+        eight-bit numbers, which is faster, takes less memory and changes the result; `dtype` must
+        then be bfloat16, which "auto" is.
 
         Raises `CheckpointError`, `SettingsError` or `DeviceMemoryError`.
         """
         checked_outputs(outputs)
-        choose_dtype(dtype, choose_device(device))
+        _precision(choose_device(device), dtype, float8)
         checkpoint = Checkpoint.open(source, revision=revision, offline=offline)
         return cls.of_checkpoint(
             checkpoint,
@@ -121,6 +128,7 @@ class Trellis:
             low_vram=low_vram,
             image_encoder=image_encoder,
             fast=fast,
+            float8=float8,
             on_progress=on_progress,
         )
 
@@ -135,26 +143,35 @@ class Trellis:
         low_vram: bool = False,
         image_encoder: str | os.PathLike[str] | None = None,
         fast: bool | None = None,
+        float8: bool | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> "Trellis":
         """As `load`, of a checkpoint that is open already."""
         roles = roles_for(checked_outputs(outputs))
         where = choose_device(device)
-        torso = choose_dtype(dtype, where)
+        torso, eight_bits = _precision(where, dtype, float8)
         watch = Watch(on_progress=on_progress)
         watch.tell("loading", 0, len(roles) + 1)
         checkpoint.fetch(outputs)
         checkpoint.encoder_folder(image_encoder)
-        shelf = Shelf(
-            checkpoint, device=where, dtype=torso, keep=not low_vram, encoder=image_encoder
-        )
         fast = config.fast() if fast is None else fast
-        trellis = cls(shelf, outputs, fast=fast, record=not low_vram)
+        shelf = Shelf(
+            checkpoint,
+            device=where,
+            dtype=torso,
+            keep=not low_vram,
+            encoder=image_encoder,
+            fast=fast,
+            float8=eight_bits,
+        )
+        trellis = cls(shelf, outputs, fast=fast)
         if not low_vram:
             shelf.encoder()
             for index, role in enumerate(roles):
                 watch.tell("loading", index + 1, len(roles) + 1)
                 shelf.model(role)
+        # What was only there while networks took their final form.
+        free_cached_memory(where)
         watch.tell("loading", len(roles) + 1, len(roles) + 1)
         return trellis
 
@@ -361,12 +378,11 @@ class Trellis:
                 ]
         members = batch.living()
         encoder = self._shelf.encoder()
-        # The flows would round what it gives anyway.
-        rounds = self._fast and self.device.type == "cuda" and self.dtype != torch.float32
+        seen = self._shelf.recorded("picture", Work(encoder.conditions))
         for member in members:
-            pixels = torch.tensor(stack(squares[member]), device=self.device)
-            with rounded_products(rounds):
-                member.condition = encoder.encode(pixels)[:, None]  # [K,L,C]→[K,1,L,C]
+            pixels = encoder.pixels(torch.tensor(stack(squares[member])))
+            tokens = seen(pixels, 0, pictures=slice(len(pixels)), guided=False)
+            member.condition = tokens[:, None]  # [K,L,C]→[K,1,L,C]
 
     def _structure(self, plan: Plan, batch: Batch) -> None:
         """Finds the active voxels of all samples."""
@@ -374,7 +390,7 @@ class Trellis:
         flow = self._shelf.model(STRUCTURE_FLOW)
         shape = flow.noise_shape(plan.samples)
         noise = torch.cat([noise_for(given, shape, each.random, "structure") for each in members])
-        field = flow.field(conditions(members), self._times(plan.structure))
+        field = flow.field(conditions(members), _times(plan.structure))
 
         def guess(step: Step) -> None:
             guess_structure(self._shelf, plan, members, step)
@@ -397,7 +413,7 @@ class Trellis:
         noise = torch.cat(
             [noise_for(given, (len(m.grid), channels), m.random, "latents") for m in members]
         )
-        field = flow.field(conditions(members), self._times(plan.latents), grid_of(members))
+        field = flow.field(conditions(members), _times(plan.latents), grid_of(members))
 
         def guess(step: Step) -> None:
             guess_appearance(self._shelf, plan, members, step)
@@ -421,8 +437,7 @@ class Trellis:
             guess(step)
 
         settings = plan.structure if stage == "structure" else plan.latents
-        made = field if self._graphs is None else self._graphs.replayed(stage, field)
-        forecast = Forecast(made, settings)
+        forecast = Forecast(self._shelf.recorded(stage, field), settings)
         state = sample(
             forecast,
             noise.to(self.device),
@@ -434,11 +449,29 @@ class Trellis:
         self.forecast_steps += forecast.saved
         return state
 
-    def _times(self, settings: SamplerSettings) -> Tensor:
-        """[S] float32 times as the networks take them."""
-        # Multiplied in float64 first, which not every device has.
-        times = torch.tensor(settings.times()[:-1] * TIME_SCALE, dtype=torch.float32)
-        return times.to(self.device)
+
+def _precision(device: torch.device, dtype: str, float8: bool | None) -> tuple[torch.dtype, bool]:
+    """What torsos compute in, and whether their large products are of eight bits.
+
+    Raises `SettingsError` where that cannot be.
+    """
+    if not (config.float8() if float8 is None else float8):
+        return choose_dtype(dtype, device), False
+    if not multiplies(device):
+        raise SettingsError(
+            f"float8 needs an NVIDIA GPU of the Ada or Hopper generation or later, which {device} "
+            "is not, or a newer torch: go without it"
+        )
+    torso = choose_dtype(dtype, device, trained=torch.bfloat16)
+    if torso != torch.bfloat16:
+        raise SettingsError(f"float8 goes with dtype bfloat16 only, got {dtype}: use auto")
+    return torso, True
+
+
+def _times(settings: SamplerSettings) -> Tensor:
+    """[S] float32 times as the networks take them, on the host."""
+    # Multiplied in float64 first, which not every device has.
+    return torch.tensor(settings.times()[:-1] * TIME_SCALE, dtype=torch.float32)
 
 
 def _grid(coords: Tensor, counts: Sequence[int]) -> VoxelGrid:

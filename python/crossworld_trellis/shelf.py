@@ -8,11 +8,15 @@ from typing import Any, Generic, TypeVar
 import torch
 
 from .checkpoint import Checkpoint
+from .checkpoint.roles import LATENT_FLOW, STRUCTURE_FLOW
 from .checkpoint.stored import StoredModels
 from .device import free_cached_memory
 from .graphs import Graphs, StepField, can_record
+from .models.float8_layers import round_blocks
 from .models.image_encoder import ImageEncoder
 from .sampler import VelocityField
+
+_FLOWS = (STRUCTURE_FLOW, LATENT_FLOW)
 
 Models = TypeVar("Models", bound=StoredModels)
 Encoder = TypeVar("Encoder")
@@ -72,9 +76,9 @@ class ModelShelf(Generic[Models, Encoder]):
         """Whether the network in a role lies ready, so that asking for it costs nothing."""
         return role in self._kept
 
-    def recorded(self, role: str, field: StepField) -> VelocityField:
-        """A field of the flow in a role, whose steps may be recorded."""
-        return field if self._graphs is None else self._graphs.replayed(role, field)
+    def recorded(self, name: str, field: StepField) -> VelocityField:
+        """A field bound to a network, whose steps may be recorded. One name for each network."""
+        return field if self._graphs is None else self._graphs.replayed(name, field)
 
     def encoder(self) -> Encoder:
         """The image encoder. Raises as `model`."""
@@ -102,15 +106,39 @@ class Shelf(ModelShelf[Checkpoint, ImageEncoder]):
         dtype: torch.dtype,
         keep: bool,
         encoder: str | os.PathLike[str] | None,
+        fast: bool = False,
+        float8: bool = False,
     ) -> None:
+        """With `float8` the flows' large products are of eight bits."""
         super().__init__(
             checkpoint,
             device=device,
             dtype=dtype,
             keep=keep,
-            load_encoder=lambda: checkpoint.load_image_encoder(device=device, folder=encoder),
+            load_encoder=self._read_encoder,
+            fast=fast,
         )
         self._encoder_source = encoder
+        self.float8 = float8
+
+    def model(self, role: str) -> Any:
+        """As `ModelShelf.model`. A flow that is kept on a GPU keeps only what its steps need."""
+        if self.holds(role) or role not in _FLOWS:
+            return super().model(role)
+        flow = super().model(role)
+        if self.float8:
+            round_blocks(flow.blocks)
+        if self.holds(role) and self.device.type == "cuda":
+            flow.rest_modulations()
+        return flow
+
+    def _read_encoder(self) -> ImageEncoder:
+        encoder = self.checkpoint.load_image_encoder(
+            device=self.device, folder=self._encoder_source
+        )
+        if self.rounds:
+            encoder.round_products()
+        return encoder
 
     def encoder_folder(self) -> Path:
         """Where the image encoder lies. Raises `CheckpointError`."""

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from crossworld_trellis.errors import TrellisError
 from crossworld_trellis.image import stack
+from crossworld_trellis.models.dinov2 import Layer
 from crossworld_trellis.models.image_encoder import (
     EncoderError,
     ImageEncoder,
@@ -26,6 +27,7 @@ from crossworld_trellis.models.image_encoder import (
     normalise,
 )
 from crossworld_trellis.models.image_encoder_weights import layout
+from crossworld_trellis.models.rounded_products import RoundedLinear
 
 Weights = dict[str, Tensor]
 
@@ -132,13 +134,21 @@ def test_names_decide_about_the_spelling_and_not_that_of_the_file(tmp_path: Path
     assert torch.equal(encoder.encode(any_picture()), expected)
 
 
-def test_what_the_library_itself_writes_is_read(tmp_path: Path) -> None:
-    network: Any = build_network(ImageEncoderConfig.read(IMAGE_ENCODER / "config.json"))
-    network.save_pretrained(tmp_path)
-    expected = ImageEncoder(network, ImageEncoderConfig.read(IMAGE_ENCODER / "config.json")).encode(
-        any_picture()
-    )
-    assert torch.equal(ImageEncoder.from_folder(tmp_path).encode(any_picture()), expected)
+def test_what_the_library_itself_writes_is_read_and_gives_the_same(tmp_path: Path) -> None:
+    from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
+
+    torch.manual_seed(0)
+    # None of their parameters has a type.
+    network = cast(Any, Dinov2WithRegistersModel)(cast(Any, Dinov2WithRegistersConfig)(**CONFIG))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape))
+    network.eval().save_pretrained(tmp_path)
+    network.layernorm = torch.nn.Identity()
+    with torch.no_grad():
+        expected = network(normalise(any_picture())).last_hidden_state
+    made = ImageEncoder.from_folder(tmp_path).before_norm(any_picture())
+    torch.testing.assert_close(made, expected, rtol=1e-4, atol=1e-3)
 
 
 def test_the_trained_last_norm_has_no_say(tmp_path: Path) -> None:
@@ -356,3 +366,29 @@ def test_importing_the_encoder_does_not_import_transformers() -> None:
 def _known(entries: dict[str, Any]) -> dict[str, Any]:
     """The entries of a config.json that say which network it is."""
     return {name: entries[name] for name in ImageEncoderConfig.__dataclass_fields__}
+
+
+def test_rounded_matrices_take_half_the_memory_and_hardly_change_the_tokens() -> None:
+    exact, rounded = (ImageEncoder.from_folder(IMAGE_ENCODER) for _ in range(2))
+    rounded.round_products()
+    layers = [each for each in rounded.network.modules() if isinstance(each, RoundedLinear)]
+    assert len(layers) == 6 * CONFIG["num_hidden_layers"]
+    assert all(each.weight.dtype == torch.float16 for each in layers)
+    one, other = exact.encode(picture()), rounded.encode(picture())
+    assert other.dtype == torch.float32
+    assert 0 < (one - other).abs().max() < 0.01
+
+
+def test_a_matrix_with_numbers_too_large_for_float16_stays_as_it_is() -> None:
+    encoder = ImageEncoder.from_folder(IMAGE_ENCODER)
+    large = next(each for each in encoder.network.modules() if isinstance(each, torch.nn.Linear))
+    with torch.no_grad():
+        large.weight[0, 0] = 1e5
+    encoder.round_products()
+    linear = [each for each in encoder.network.modules() if isinstance(each, torch.nn.Linear)]
+    assert linear == [large]
+    first, *others = encoder.network.encoder.layer
+    assert isinstance(first, Layer)
+    assert not first.attention.halves
+    assert all(isinstance(each, Layer) and each.attention.halves for each in others)
+    assert encoder.encode(picture()).isfinite().all()

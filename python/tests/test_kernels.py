@@ -208,6 +208,24 @@ def test_packed_items_look_up_their_own_memory(items: tuple[int, ...], shared: b
     assert near(result.cpu(), by_item(query, key, value, items).cpu())
 
 
+def outgrowing(query: Tensor, key: Tensor) -> Tensor:
+    """The keys, some of which far behind the first ones have scores of hundreds."""
+    grown = key.clone()
+    grown[:, 300:310] = 30 * query[:, 300:310]
+    return grown
+
+
+@needs_cuda
+@pytest.mark.parametrize("dtype", HALVES)
+def test_scores_may_grow_far_beyond_the_first_ones(dtype: torch.dtype) -> None:
+    query, key, value = random(2, 400, 3, 2, 64).to("cuda", dtype).unbind(2)
+    if not packs(query, key, value):
+        pytest.skip("this device copies no tiles")
+    key = outgrowing(query, key)
+    result = packed_attention(query, key, value, starts_of((400,), query.device), 400)
+    assert near(result.cpu(), by_item(query, key, value, (400,)).cpu())
+
+
 @needs_cuda
 def test_what_is_broken_in_an_item_stays_there() -> None:
     query, key, value = random(1, 100, 3, 2, 64).cuda().half().unbind(2)

@@ -9,10 +9,12 @@ import itertools
 
 import pytest
 import torch
-from test_kernels import LENGTHS, by_item, near, random, scales, turns, updates
-from torch.nn.functional import linear
+from golden_data import cosine
+from test_kernels import LENGTHS, by_item, near, outgrowing, random, scales, turns, updates
+from torch.nn.functional import gelu, linear
 
 from crossworld_trellis.kernels.attention import starts_of
+from crossworld_trellis.kernels.float8 import rounded
 from crossworld_trellis.kernels.norm import add_norm, unit_heads
 
 pytestmark = [
@@ -59,6 +61,16 @@ def test_packed_items_see_only_themselves(items: tuple[int, ...]) -> None:
     assert near(result, by_item(query, key, value, items))
 
 
+def test_scores_may_grow_far_beyond_the_first_ones() -> None:
+    from crossworld_trellis.kernels.triton_attention import launch
+
+    query, key, value = random(1, 400, 3, 2, 16).half().unbind(2)
+    key = outgrowing(query, key)
+    starts = starts_of((400,), query.device)
+    result = launch(query, key, value, starts, 400, memory_of_item=None)
+    assert near(result, by_item(query, key, value, (400,)))
+
+
 @pytest.mark.parametrize("shared", [True, False])
 def test_packed_items_look_up_their_own_memory(shared: bool) -> None:
     from crossworld_trellis.kernels.triton_attention import launch
@@ -71,6 +83,30 @@ def test_packed_items_look_up_their_own_memory(shared: bool) -> None:
     starts, next_one = starts_of(items, query.device), 0 if shared else 1
     result = launch(query, *flat, starts, max(items), memory_of_item=next_one)
     assert near(result, by_item(query, key, value, items))
+
+
+def test_products_are_summed_where_a_table_lists_them() -> None:
+    from crossworld_trellis.kernels.triton_convolution import launch_sum
+
+    products, bias = random(27, 20, 40, seed=2).half(), random(40, seed=3).half()
+    table = torch.randint(21, (30, 27), generator=torch.Generator().manual_seed(1))
+    padded = torch.cat([products, products.new_zeros(27, 1, 40)], dim=1).float()
+    expected = sum((padded[tap, table[:, tap]] for tap in range(27)), bias.float())
+    assert isinstance(expected, torch.Tensor)
+    assert near(launch_sum(products, table, bias), expected)
+
+
+def test_rows_are_rounded_to_what_eight_bits_hold() -> None:
+    from crossworld_trellis.kernels.triton_float8 import launch
+
+    x = random(5, 48) * torch.tensor([[1.0], [1e3], [1e-3], [0.0], [7.0]])
+    for after_gelu in (False, True):
+        wanted = gelu(x, approximate="tanh") if after_gelu else x
+        values, factors = launch(x, after_gelu)
+        assert torch.allclose(factors, rounded(x, after_gelu=after_gelu).scales)
+        # Not number by number: the interpreter loses carries.
+        assert cosine((values.float() * factors)[:3], wanted[:3]) > 0.98
+        assert not values[3].float().any()
 
 
 def test_convolving_is_a_gather_and_a_product() -> None:

@@ -106,3 +106,16 @@ def test_networks_that_we_cannot_build_are_refused_by_name(
 def test_half_precision_stays_near_single() -> None:
     for dtype in (torch.float16, torch.bfloat16):
         assert cosine(velocity(network(dtype)), load(NAME)["out"]) >= 0.999
+
+
+def test_modulations_at_rest_are_made_once_and_are_those_of_before() -> None:
+    flow, golden = network(), load(NAME)
+    times = torch.tensor([900.0, 300.0])
+    before = flow.field(golden["cond"][None], times)
+    flow.rest_modulations()
+    one, again = (flow.field(golden["cond"][None], times.clone()) for _ in range(2))
+    assert again.modulations is one.modulations
+    for kept, made in zip(one.modulations, before.modulations, strict=True):
+        assert all(torch.equal(x, y) for x, y in zip(kept, made, strict=True))
+    other = flow.field(golden["cond"][None], times + 1)
+    assert not torch.equal(other.modulations[0][0], one.modulations[0][0])

@@ -28,10 +28,10 @@ from ..models.released import GAUSSIAN_DECODER, LATENT_FLOW, STRUCTURE_DECODER, 
 from ..models.structure_decoder import StructureDecoder, active_voxels
 from ..models.structure_flow import StructureFlow
 from ..request import MAX_SAMPLES, whole
-from ..sampler import TIME_SCALE, SamplerSettings, VelocityField, sample
+from ..sampler import TIME_SCALE, SamplerSettings, SettingsError, VelocityField, sample
 from ..sparse.grid import VoxelGrid
 from ..voxelize import occupancy_preview, voxels_from_gaussians
-from . import bench_trellis2
+from . import bench_precision, bench_trellis2, bench_whole
 from .bench_work import medians, operations, product_rate, repeated, shell, timed
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -96,6 +96,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cold", action="store_true", help="also time a new process up to its first result"
     )
+    parser.add_argument(
+        "--whole", action="store_true", help="time all from a picture to voxels, as users see it"
+    )
+    parser.add_argument(
+        "--low-vram",
+        action="store_true",
+        help="one network on the device at a time (with --whole, or of the second generation)",
+    )
+    parser.add_argument(
+        "--float8", action="store_true", help="large products of eight bits (with --whole)"
+    )
+    parser.add_argument(
+        "--compare", action="store_true", help="compare half precision with float32"
+    )
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -107,7 +121,16 @@ def run(options: argparse.Namespace) -> int:
         return bench_trellis2.run(options)
     options.voxels, options.steps = options.voxels or _VOXELS, options.steps or _STEPS
     device = choose_device(options.device)
+    if options.compare:
+        made = bench_precision.compare(device, voxels=options.voxels, steps=options.steps)
+        text = json.dumps({name: asdict(each) for name, each in made.items()})
+        print(text if options.json else bench_precision.describe(made))
+        return 0
     cold = _cold_start(options) if options.cold else None
+    if options.whole:
+        return _run_whole(options, cold)
+    if options.float8 or options.low_vram:
+        raise SettingsError("--float8 and --low-vram go with --whole: add it")
     report = measure(
         device,
         choose_dtype(options.dtype, device),
@@ -123,16 +146,34 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _run_whole(options: argparse.Namespace, cold: float | None) -> int:
+    bench = bench_whole.Bench(
+        device=options.device,
+        dtype=options.dtype,
+        voxels=options.voxels,
+        batch=whole("batch", options.batch, 1, MAX_SAMPLES),
+        steps=options.steps,
+        forecast=options.forecast,
+        fast=not options.plain,
+        float8=options.float8,
+        low_vram=options.low_vram,
+    )
+    report = replace(bench.measure(options.repeat), cold_s=cold)
+    print(json.dumps(asdict(report)) if options.json else bench_whole.describe(report))
+    return 0
+
+
 def _cold_start(options: argparse.Namespace) -> float:
-    """Seconds that a process takes for one run of the same kind, its start included.
+    """Seconds that a process takes from a picture to its first voxels, its start included.
 
     Raises `TrellisError` where that fails.
     """
-    command = [sys.executable, "-m", "crossworld_trellis", "bench", "--repeat", "0"]
+    command = [sys.executable, "-m", "crossworld_trellis", "bench", "--whole", "--repeat", "0"]
     for name in ("voxels", "steps", "forecast", "batch", "device", "dtype"):
         command += [f"--{name}", str(getattr(options, name))]
     started = time.perf_counter()
-    ended = subprocess.run([*command, *["--plain"] * options.plain], capture_output=True, text=True)
+    command += [f"--{name}" for name in ("plain", "float8") if getattr(options, name)]
+    ended = subprocess.run(command, capture_output=True, text=True)
     if ended.returncode:
         last = ended.stderr.strip().rpartition("\n")[2].removeprefix("error: ")
         raise TrellisError(f"the process for the cold start failed: {last}")
@@ -239,7 +280,7 @@ class _Networks:
     def run(self, coords: Tensor, settings: SamplerSettings, batch: int) -> dict[str, float]:
         """Milliseconds of every stage of a batch, each object with these voxels [N,4]."""
         device, spent = self._device, dict[str, float]()
-        times = torch.tensor(settings.times()[:-1] * TIME_SCALE, dtype=torch.float32).to(device)
+        times = torch.tensor(settings.times()[:-1] * TIME_SCALE, dtype=torch.float32)
         condition = torch.randn(1, batch, _TOKENS, _CHANNELS, device=device)
         noise = torch.randn(self._structure.noise_shape(batch), device=device)
         field = timed(

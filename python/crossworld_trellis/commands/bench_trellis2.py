@@ -98,18 +98,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     second = parser.add_argument_group("of the second generation only")
     second.add_argument("--pipeline-type", choices=PIPELINE_TYPES, default="512")
     second.add_argument("--resolution", type=int, help="of the voxels")
-    second.add_argument(
-        "--low-vram", action="store_true", help="one network on the device at a time"
-    )
-    second.add_argument(
-        "--compare", action="store_true", help="also compare half precision with float32"
-    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Measures and prints."""
-    if options.cold or options.forecast != 1:
-        raise SettingsError("--cold and --forecast are not for the second generation: leave them")
+    if options.cold or options.whole or options.float8 or options.forecast != 1:
+        raise SettingsError(
+            "--cold, --whole, --float8 and --forecast are not for the second generation: leave them"
+        )
     device = choose_device(options.device)
     bench = Bench(
         device,

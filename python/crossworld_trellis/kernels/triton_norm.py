@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .norm import Scale, Update
 from .rotary import Rotation
+from .triton_launch import launch
 
 
 @triton.jit
@@ -83,8 +84,10 @@ def launch_add_norm(
     stream, normed = into or (x if update is None else torch.empty_like(x), torch.empty_like(x))
     if not x.numel():
         return stream, normed
-    with torch.cuda.device_of(x):
-        _add_norm[(tokens, branches)](
+    launch(
+        _add_norm,
+        (tokens, branches, 1),
+        (
             x,
             value,
             x if gate is None else gate,
@@ -93,21 +96,19 @@ def launch_add_norm(
             x if scale.bias is None else scale.bias,
             stream,
             normed,
-            x.stride(0),
-            value.stride(0),
-            stream.stride(0),
-            normed.stride(0),
-            channels,
-            eps,
-            HAS_VALUE=update is not None,
-            HAS_GATE=gate is not None,
-            HAS_CONSTANT=constant is not None,
-            HAS_GAIN=scale.gain is not None,
-            AROUND_ONE=scale.around_one,
-            SILU=scale.silu,
-            BLOCK=triton.next_power_of_2(channels),
-            num_warps=4,
-        )
+        ),
+        (x.stride(0), value.stride(0), stream.stride(0), normed.stride(0), channels, eps),
+        {
+            "HAS_VALUE": update is not None,
+            "HAS_GATE": gate is not None,
+            "HAS_CONSTANT": constant is not None,
+            "HAS_GAIN": scale.gain is not None,
+            "AROUND_ONE": scale.around_one,
+            "SILU": scale.silu,
+            "BLOCK": triton.next_power_of_2(channels),
+        },
+        num_warps=4,
+    )
     return stream, normed
 
 
@@ -163,20 +164,23 @@ def launch_unit_heads(
     rows = parts.numel() // (count * heads * width)
     if not rows:
         return
-    with torch.cuda.device_of(parts):
-        _unit_heads[(rows, len(gains))](
+    launch(
+        _unit_heads,
+        (rows, len(gains), 1),
+        (
             parts,
             gains[0],
             gains[-1],
             parts if turn is None else turn.cos,
             parts if turn is None else turn.sin,
-            tokens,
-            count * heads * width,
-            eps,
-            TURNS=turn is not None,
-            HEADS=heads,
-            ROWS=triton.next_power_of_2(heads),
-            WIDTH=width,
-            BLOCK=triton.next_power_of_2(width),
-            num_warps=4,
-        )
+        ),
+        (tokens, count * heads * width, eps),
+        {
+            "TURNS": turn is not None,
+            "HEADS": heads,
+            "ROWS": triton.next_power_of_2(heads),
+            "WIDTH": width,
+            "BLOCK": triton.next_power_of_2(width),
+        },
+        num_warps=4,
+    )

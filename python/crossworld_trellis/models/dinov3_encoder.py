@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
-from .image_encoder import PatchProjection, normalise
+from .image_encoder import normalise
 from .image_encoder_weights import EncoderError, Stored, load_weights
+from .patches import PatchProjection
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"

@@ -1,8 +1,8 @@
 """The image encoder: from prepared pictures to the tokens that both flows are conditioned on.
 
-DINOv2 with registers (Oquab et al. 2023, Darcet et al. 2023), as transformers implements it, up to
-and without its last norm. Always float32, whatever the flows compute in. Pictures come prepared
-from `image`; where the folder of the encoder comes from is for `checkpoint` to know.
+A DINOv2 with registers (`dinov2`), up to and without its last norm. Always float32, whatever the
+flows compute in; its products may be told to see ten bits. Pictures come prepared from `image`;
+where the folder of the encoder comes from is for `checkpoint` to know.
 """
 
 import json
@@ -12,9 +12,12 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm, linear
+from torch.nn.functional import layer_norm
 
+from ..device import rounded_products
+from .dinov2 import Dinov2
 from .image_encoder_weights import EncoderError, layout, load_weights
+from .rounded_products import round_matrices
 
 __all__ = ["EncoderError", "ImageEncoder", "ImageEncoderConfig", "build_network", "normalise"]
 
@@ -104,15 +107,12 @@ class ImageEncoderConfig:
 class ImageEncoder(nn.Module):
     """A DINOv2 whose last norm gave way to one without gain."""
 
-    def __init__(self, network: nn.Module, config: ImageEncoderConfig) -> None:
+    def __init__(self, network: Dinov2, config: ImageEncoderConfig) -> None:
         """Takes over a network with its weights, as `build_network` makes one."""
         super().__init__()
         self.config = config
-        self.network = cast(Any, network)
-        # The tokens are wanted as they are before this norm.
-        self.network.layernorm = nn.Identity()
-        patches = self.network.embeddings.patch_embeddings
-        patches.projection = PatchProjection(patches.projection)
+        self.network = network
+        self._rounds = False
         self.eval()
 
     @classmethod
@@ -145,6 +145,13 @@ class ImageEncoder(nn.Module):
         load_weights(network, path, device=device, layout=layout)
         return cls(network, config).requires_grad_(False)
 
+    def round_products(self) -> None:
+        """From now on products on a CUDA device see ten bits of each number, and matrices take half
+        the memory. For flows in half precision, which round what comes out of this anyway."""
+        self.network.halve_attention()
+        round_matrices(self.network)
+        self._rounds = True
+
     @property
     def width(self) -> int:
         """Channels of a token."""
@@ -165,12 +172,19 @@ class ImageEncoder(nn.Module):
 
         They may lie on another device. Raises `EncoderError`.
         """
-        x = self.before_norm(pictures)
-        return layer_norm(x, (self.width,), eps=1e-5)
+        return self.conditions(self.pixels(pictures))
 
     @torch.inference_mode()
     def before_norm(self, pictures: Tensor) -> Tensor:
         """The tokens as the last block leaves them, else as `encode`."""
+        return self._tokens(self.pixels(pictures))
+
+    @torch.inference_mode()
+    def pixels(self, pictures: Tensor) -> Tensor:
+        """Prepared pictures as the network takes them: [K,518,518,3] uint8 →[K,3,518,518].
+
+        They may lie on another device. Raises `EncoderError`.
+        """
         side = self.config.image_size
         shape, expected = list(pictures.shape), [max(len(pictures), 1), side, side, 3]
         if shape != expected or pictures.dtype != torch.uint8:
@@ -178,34 +192,20 @@ class ImageEncoder(nn.Module):
                 f"the pictures are {pictures.dtype} of shape {shape}, but must be "
                 f"torch.uint8 of shape [K, {side}, {side}, 3]: prepare them with image.preprocess"
             )
-        pixels = normalise(pictures.to(self._device, non_blocking=True))
-        return self.network(pixels).last_hidden_state
+        return normalise(pictures.to(self._device, non_blocking=True))
+
+    @torch.inference_mode()
+    def conditions(self, pixels: Tensor) -> Tensor:
+        """The second half of `encode`, which needs nothing from the host: `pixels` → [K,1374,C]."""
+        return layer_norm(self._tokens(pixels), (self.width,), eps=1e-5)
+
+    def _tokens(self, pixels: Tensor) -> Tensor:
+        with rounded_products(self._rounds):
+            return self.network(pixels)
 
     @property
     def _device(self) -> torch.device:
         return next(self.parameters()).device
-
-
-class PatchProjection(nn.Module):
-    """A convolution whose patches do not overlap, as the matrix product that it is.
-
-    By default cuDNN rounds what a float32 convolution multiplies to TF32, a matrix product stays
-    float32; and no kernel has to be searched for.
-    """
-
-    def __init__(self, convolution: nn.Conv2d) -> None:
-        super().__init__()
-        self.weight = convolution.weight
-        self.bias = convolution.bias
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """[K,3,H,W]→[K,C,H/patch,W/patch]."""
-        patch = self.weight.shape[-1]
-        count, channels, height, width = pixels.shape
-        rows, columns = height // patch, width // patch
-        x = pixels.reshape(count, channels, rows, patch, columns, patch)
-        x = x.permute(0, 2, 4, 1, 3, 5).reshape(count, rows, columns, -1)  # [K,H/p,W/p,3·p·p]
-        return linear(x, self.weight.flatten(1), self.bias).movedim(-1, 1)
 
 
 def normalise(pictures: Tensor) -> Tensor:
@@ -215,12 +215,15 @@ def normalise(pictures: Tensor) -> Tensor:
     return ((x - mean) / std).movedim(-1, 1).contiguous()
 
 
-def build_network(config: ImageEncoderConfig) -> nn.Module:
-    """The network of transformers with random weights, on the default device."""
-    # It takes seconds to import, so whoever only looks at configs should not have to.
-    from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
-
-    entries = {field.name: getattr(config, field.name) for field in fields(config)}
-    # What is common to all configs of transformers is in none of their signatures.
-    made = cast(Any, Dinov2WithRegistersConfig)(**entries, attn_implementation="sdpa")
-    return Dinov2WithRegistersModel(made)
+def build_network(config: ImageEncoderConfig) -> Dinov2:
+    """The network with random weights, on the default device."""
+    return Dinov2(
+        width=config.hidden_size,
+        layers=config.num_hidden_layers,
+        heads=config.num_attention_heads,
+        hidden=config.hidden_size * config.mlp_ratio,
+        patch=config.patch_size,
+        patches=(config.image_size // config.patch_size) ** 2,
+        registers=config.num_register_tokens,
+        eps=config.layer_norm_eps,
+    )

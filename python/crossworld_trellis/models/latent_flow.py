@@ -14,12 +14,16 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
 from ..kernels.attention import starts_of
+from ..kernels.cuts import cut
 from ..kernels.norm import Scale, add_norm
 from ..sparse.convolution import SubmanifoldConv3d
 from ..sparse.grid import Pooling, VoxelGrid, pool, unpool
 from .attention import Memory
 from .embedding import TimestepEmbedder, position_embedding
+from .schedules import Schedules
 from .transformer import BLOCK_EPS, FloatLayerNorm, FlowConfig, ModulatedBlocks, spread
+
+_OfSteps = list[tuple[Tensor, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,17 +125,16 @@ class LatentFlow(nn.Module):
             for channels in [width] + [edge] * plain
         )
         self.out_layer = nn.Linear(edge, config.out_channels)
+        self._schedules = Schedules[tuple[_OfSteps, _OfSteps]]()
 
     def field(self, condition: Tensor, times: Tensor, grid: VoxelGrid) -> "LatentField":
         """Binds the network to pictures [K,B,L,C] (B is 1 where samples share them), to the times
-        [S] of a run, already times 1000, and to the active voxels."""
-        embedded = self.t_embedder(times).to(self.dtype)
+        [S] of a run, already times 1000, which may lie on the host, and to the active voxels."""
+        edges, blocks = self._schedules.of(times, lambda: self._modulations(times))
         return LatentField(
             flow=self,
-            edges=list(zip(*(rows.unbind(0) for rows in self._edges(embedded)), strict=True)),
-            blocks=list(
-                zip(*(rows.unbind(0) for rows in self.blocks.modulations(embedded)), strict=True)
-            ),
+            edges=edges,
+            blocks=blocks,
             memories=self.blocks.memories(condition.to(self.dtype)),
             grid=grid,
             place=self._place(grid),
@@ -156,6 +159,20 @@ class LatentFlow(nn.Module):
             place=self._place(grid),
         )
         return field(x, 0, pictures=slice(None), guided=False)[0]
+
+    def rest_modulations(self) -> None:
+        """As `ModulatedBlocks.rest_modulations`. Weights may not change any more."""
+        self.blocks.rest_modulations()
+        self._schedules.keep()
+
+    def _modulations(self, times: Tensor) -> tuple[_OfSteps, _OfSteps]:
+        """Of every step, then of every residual block; the same of the transformer's blocks."""
+        embedded = self.t_embedder(times.to(self.input_layer.weight.device)).to(self.dtype)
+        edges, blocks = (
+            list(zip(*(rows.unbind(0) for rows in made), strict=True))
+            for made in (self._edges(embedded), self.blocks.modulations(embedded))
+        )
+        return edges, blocks
 
     def _edges(self, embedded: Tensor) -> list[Tensor]:
         """Modulations [S,2,1,C] of the residual blocks, in order."""
@@ -231,6 +248,7 @@ class LatentField:
         both = down + len(flow.out_blocks)
         edges, blocks = of_step[:both], of_step[both:]
         h, skips = flow.descend(state, edges[:down], grid)
+        cut()
         h = flow.blocks(
             (h + self.place)[None],
             blocks,
@@ -238,4 +256,5 @@ class LatentField:
             grid.pooled.grid.items,
             guided=guided,
         )
+        cut()
         return torch.stack([flow.ascend(branch, skips, edges[down:], grid) for branch in h])

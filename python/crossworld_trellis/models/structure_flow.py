@@ -14,6 +14,7 @@ from torch.nn.functional import layer_norm
 from ..kernels.attention import starts_of
 from .attention import Memory
 from .embedding import TimestepEmbedder, position_embedding
+from .schedules import Schedules
 from .transformer import FlowConfig, ModulatedBlocks, spread
 
 
@@ -46,6 +47,7 @@ class StructureFlow(nn.Module):
         axis = torch.arange(config.resolution // patch)
         positions = torch.cartesian_prod(axis, axis, axis)
         self.register_buffer("pos_emb", position_embedding(positions, width))
+        self._schedules = Schedules[list[tuple[Tensor, ...]]]()
 
     def noise_shape(self, samples: int) -> tuple[int, ...]:
         """Shape of the state of some samples."""
@@ -53,10 +55,19 @@ class StructureFlow(nn.Module):
 
     def field(self, condition: Tensor, times: Tensor) -> "StructureField":
         """Binds the network to pictures [K,B,L,C] (B is 1 where samples share them) and to the
-        times [S] of a run, already times 1000."""
-        embedded = self.t_embedder(times).to(self.dtype)
+        times [S] of a run, already times 1000, which may lie on the host."""
+        modulations = self._schedules.of(times, lambda: self._modulations(times))
+        return StructureField(self, modulations, self.blocks.memories(condition.to(self.dtype)))
+
+    def rest_modulations(self) -> None:
+        """As `ModulatedBlocks.rest_modulations`. Weights may not change any more."""
+        self.blocks.rest_modulations()
+        self._schedules.keep()
+
+    def _modulations(self, times: Tensor) -> list[tuple[Tensor, ...]]:
+        embedded = self.t_embedder(times.to(self.pos_emb.device)).to(self.dtype)
         steps = zip(*(block.unbind(0) for block in self.blocks.modulations(embedded)), strict=True)
-        return StructureField(self, list(steps), self.blocks.memories(condition.to(self.dtype)))
+        return list(steps)
 
     def forward(self, x: Tensor, times: Tensor, condition: Tensor) -> Tensor:
         """Velocity without guidance, each item with a time of its own.

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear, silu
 
 from ..kernels.cuts import cut
 from ..kernels.linear import linear_gelu
@@ -169,7 +170,13 @@ class ModulatedBlock(Block):
 
     def modulation(self, times: Tensor) -> Tensor:
         """Shift, scale, gate of the attention, then of the feed-forward: [S,C]→[S,6,1,C]."""
-        return self.adaLN_modulation(times).unflatten(1, (6, 1, -1))
+        _, layer = self.adaLN_modulation
+        assert isinstance(layer, nn.Linear)
+        # The layer may rest elsewhere.
+        weight = layer.weight.to(times.device, non_blocking=True)
+        bias = layer.bias.to(times.device, non_blocking=True)
+        made: Tensor = linear(silu(times), weight, bias)
+        return made.view(len(times), 6, 1, -1)
 
 
 AnyBlock = TypeVar("AnyBlock", bound=Block)
@@ -223,6 +230,14 @@ class ModulatedBlocks(Blocks[ModulatedBlock]):
     def modulations(self, times: Tensor) -> list[Tensor]:
         """Of every block at every time: [S,C] embedded times → list of [S,6,1,C]."""
         return [block.modulation(times) for block in self]
+
+    def rest_modulations(self) -> None:
+        """Moves the layers that make modulations, a quarter of all weights, to the host's memory,
+        for whoever keeps what they make. From there a GPU fetches them in tens of milliseconds."""
+        for block in self:
+            for parameter in block.adaLN_modulation.parameters():
+                resting = parameter.data.cpu()
+                parameter.data = resting.pin_memory() if parameter.is_cuda else resting
 
 
 def spread(modulation: Tensor, items: Sequence[int]) -> Tensor:

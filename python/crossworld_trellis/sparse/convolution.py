@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..kernels.convolution import convolve, convolves
+from ..kernels.convolution import convolve, convolves, multiply_then_sum, sums_products
 from .gathering import Rows
 from .grid import VoxelGrid, with_zero_row
 
-BUFFER_BYTES = 256 << 20
+BUFFER_BYTES = 128 << 20
 """Most bytes of gathered features, or of products to gather, that a convolution holds at a time."""
 
 _TAPS = 27
@@ -96,8 +96,11 @@ class SubmanifoldConv3d(nn.Module):
     def _multiply_then_gather(self, feats: Tensor, neighbours: Tensor) -> Tensor:
         """`neighbours` [N,27] are rows of `feats`, or one more where there is none."""
         count, outputs, size = len(neighbours), len(self.conv.weight), feats.element_size()
-        padded = with_zero_row(feats)
         weight = self.conv.weight.flatten(1, 3).permute(1, 2, 0)  # [out,27,in]→[27,in,out]
+        fits = _TAPS * len(feats) * outputs * size <= BUFFER_BYTES
+        if fits and sums_products(feats, outputs):
+            return multiply_then_sum(feats, neighbours, weight, self.conv.bias)
+        padded = with_zero_row(feats)
         total = self.conv.bias.float().repeat(count, 1)
         for taps in pieces(_TAPS, len(padded) * outputs * size):
             some = weight[taps]

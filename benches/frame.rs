@@ -37,6 +37,7 @@ impl Backend for Prepared {
         BackendInfo {
             name: "prepared",
             model: "shell".into(),
+            family: None,
             device: "memory".into(),
             ready: true,
             resolutions: 1..=1024,

@@ -16,7 +16,8 @@ use bevy::prelude::*;
 use crossworld_trellis::command::{CommandSpot, TrellisReply};
 use crossworld_trellis::prelude::*;
 
-use common::app::{ask, heard, listen, puppet_app, status, update_until};
+use common::app::{ask, headless_app, heard, listen, puppet_app, status, update_until};
+use common::painter::{is_by, painter_backends};
 use common::puppet::Act;
 
 /// Carries out a command and returns what it says at once.
@@ -165,4 +166,135 @@ fn help_and_errors_are_replies_too() {
     let help = say(&mut app, "/trellis help");
     assert!(!help.is_error && help.text.contains("generate"));
     assert!(say(&mut app, "/trellis dance").is_error);
+}
+
+/// An app whose backend has a choice of models.
+fn painter_app() -> (App, crossbeam_channel::Sender<()>) {
+    let (backends, _, go) = painter_backends();
+    let mut app = headless_app();
+    app.insert_resource(backends);
+    app.world_mut().resource_mut::<TrellisSettings>().cache = None;
+    listen::<TrellisReply>(&mut app);
+    (app, go)
+}
+
+/// The reply that follows those there are.
+fn next_reply(app: &mut App) -> TrellisReply {
+    let before = heard::<TrellisReply>(app.world()).len();
+    update_until(app, "a reply", |world| {
+        heard::<TrellisReply>(world).len() > before
+    });
+    heard::<TrellisReply>(app.world())[before].clone()
+}
+
+/// A folder that seems to hold a checkpoint of TRELLIS.2.
+fn checkpoint() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text = r#"{"name": "Trellis2ImageTo3DPipeline", "args": {}}"#;
+    std::fs::write(folder.path().join("pipeline.json"), text).unwrap();
+    folder
+}
+
+#[test]
+fn model_tells_what_works_and_lets_another_one_work() {
+    let (mut app, go) = painter_app();
+    let reply = say(&mut app, "model");
+    assert!(
+        reply.text.starts_with("asking what works"),
+        "{}",
+        reply.text
+    );
+    let told = next_reply(&mut app);
+    assert_eq!(
+        told.text,
+        "backend painter: plain on easel, 1 to 64 voxels per axis"
+    );
+
+    let folder = checkpoint();
+    let name = folder.path().to_str().unwrap();
+    let reply = say(&mut app, &format!("model '{name}'"));
+    assert_eq!(
+        (reply.text, reply.is_error),
+        (
+            format!("the model is {name} (TRELLIS.2) from now on"),
+            false
+        )
+    );
+    let told = next_reply(&mut app).text;
+    assert!(
+        told.starts_with(&format!("backend painter: {name} on")),
+        "{told}"
+    );
+    let entity = ask(&mut app);
+    go.send(()).unwrap();
+    update_until(&mut app, "the end", |world| {
+        status(world, entity) == GenerationStatus::Done
+    });
+    let shown = app.world().get::<VoxelModel3d>(entity).unwrap();
+    let models = app.world().resource::<Assets<VoxelModel>>();
+    assert!(is_by(models.get(&shown.0).unwrap(), name));
+
+    say(&mut app, "model default");
+    assert_eq!(app.world().resource::<TrellisSettings>().model, None);
+    assert!(
+        next_reply(&mut app)
+            .text
+            .starts_with("backend painter: plain")
+    );
+}
+
+#[test]
+fn a_repository_that_was_not_downloaded_may_be_the_model_and_is_told_how_to_be() {
+    let (mut app, _go) = painter_app();
+    let reply = say(&mut app, "model nobody/has-this");
+    assert!(!reply.is_error);
+    let remedy = "python -m crossworld_trellis fetch --model nobody/has-this";
+    assert!(reply.text.contains(remedy), "{}", reply.text);
+}
+
+#[test]
+fn what_is_no_model_is_refused_and_the_one_before_stays() {
+    let (mut app, _go) = painter_app();
+    for (line, reason) in [
+        ("model no/such/folder", "there is no such folder"),
+        ("model src", "holds no pipeline.json"),
+        ("model Cargo.toml", "this is a file"),
+    ] {
+        let reply = say(&mut app, line);
+        assert!(
+            reply.is_error && reply.text.contains(reason),
+            "{}",
+            reply.text
+        );
+    }
+    assert_eq!(app.world().resource::<TrellisSettings>().model, None);
+}
+
+#[test]
+fn a_backend_with_a_model_of_its_own_is_not_given_another_one() {
+    let (mut app, _hand) = app();
+    let reply = say(&mut app, "model owner/name");
+    let words = "puppet cannot be given another model from here";
+    assert!(
+        reply.is_error && reply.text.contains(words),
+        "{}",
+        reply.text
+    );
+    assert!(
+        reply.text.contains("serve --model owner/name"),
+        "{}",
+        reply.text
+    );
+    assert_eq!(app.world().resource::<TrellisSettings>().model, None);
+    say(&mut app, "model");
+    let told = next_reply(&mut app);
+    assert_eq!(
+        told.text,
+        "backend puppet: strings on hand, 1 to 64 voxels per axis"
+    );
+    // A game may have named one before.
+    app.world_mut().resource_mut::<TrellisSettings>().model = Some("owner/name".into());
+    say(&mut app, "model");
+    let told = next_reply(&mut app).text;
+    assert!(told.ends_with("keeps to a model of its own"), "{told}");
 }

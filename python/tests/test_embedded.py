@@ -1,5 +1,6 @@
 """The door for the Rust side: what it hands over, how it is stopped, and what memory does to it."""
 
+import gc
 import importlib
 import logging
 import re
@@ -16,6 +17,7 @@ from crossworld_trellis.checkpoint import CheckpointError
 from crossworld_trellis.checkpoint.tiny import write_tiny
 from crossworld_trellis.errors import Cancelled, DeviceMemoryError
 from crossworld_trellis.image import PictureError
+from crossworld_trellis.models.latent_flow import LatentFlow
 from crossworld_trellis.pipeline import Trellis
 from crossworld_trellis.voxels import SparseVoxels
 
@@ -100,6 +102,22 @@ def test_loading_is_told_once_and_can_be_stopped(tiny: Path) -> None:
     told.clear()
     session.load(tell)
     assert told == []
+
+
+def test_a_closed_session_holds_no_networks_and_loads_them_anew(tiny: Path) -> None:
+    others = _networks()
+    session = embedded.Session(str(tiny))
+    session.close()
+    before = alone(session, go_on)
+    assert _networks() == others + 1
+    session.close()
+    assert _networks() == others
+    assert alone(session, go_on) == before
+
+
+def _networks() -> int:
+    """How many there are. Some objects of torch's warn when they are asked what they are like."""
+    return sum(type(thing) is LatentFlow for thing in gc.get_objects())
 
 
 def test_who_leaves_while_torch_is_imported_does_not_wait_for_it(

@@ -54,13 +54,25 @@ impl fmt::Display for BackendChoice {
 #[derive(Clone)]
 pub struct Backends {
     known: Vec<Known>,
+    /// What those run that have a choice; `None`: what the environment says.
+    model: Option<String>,
 }
 
 /// A backend that can be started.
 #[derive(Clone)]
 struct Known {
     name: &'static str,
-    start: Arc<dyn Fn() -> Result<Box<dyn Backend>, BackendError> + Send + Sync>,
+    start: Start,
+}
+
+type Started = Result<Box<dyn Backend>, BackendError>;
+
+#[derive(Clone)]
+enum Start {
+    /// It is what it is.
+    Alone(Arc<dyn Fn() -> Started + Send + Sync>),
+    /// It runs the model that is named.
+    WithModel(Arc<dyn Fn(Option<&str>) -> Started + Send + Sync>),
 }
 
 impl Default for Backends {
@@ -73,7 +85,14 @@ impl Default for Backends {
             Ok(Box::new(Server::from_environment()?.reached()?))
         });
         #[cfg(feature = "python")]
-        backends.register(Python::NAME, || Ok(Box::new(Python::new().examined()?)));
+        backends.register_with_model(Python::NAME, |model| {
+            let python = Python::new();
+            let python = match model {
+                Some(model) => python.with_model(model),
+                None => python,
+            };
+            Ok(Box::new(python.examined()?))
+        });
         backends
     }
 }
@@ -82,7 +101,10 @@ impl Backends {
     /// A list without any backend.
     #[must_use]
     pub fn none() -> Self {
-        Self { known: Vec::new() }
+        Self {
+            known: Vec::new(),
+            model: None,
+        }
     }
 
     /// Puts a backend before all others, in place of one of the same name. `start` runs on the worker
@@ -92,14 +114,41 @@ impl Backends {
         name: &'static str,
         start: impl Fn() -> Result<Box<dyn Backend>, BackendError> + Send + Sync + 'static,
     ) {
+        self.insert(name, Start::Alone(Arc::new(start)));
+    }
+
+    /// The same for a backend that runs the model it is told to: `start` gets the one of [`Backends::use_model`]. Where
+    /// that changes, the backend is dropped and started anew.
+    pub fn register_with_model(
+        &mut self,
+        name: &'static str,
+        start: impl Fn(Option<&str>) -> Result<Box<dyn Backend>, BackendError> + Send + Sync + 'static,
+    ) {
+        self.insert(name, Start::WithModel(Arc::new(start)));
+    }
+
+    fn insert(&mut self, name: &'static str, start: Start) {
         self.known.retain(|known| known.name != name);
-        self.known.insert(
-            0,
-            Known {
-                name,
-                start: Arc::new(start),
-            },
-        );
+        self.known.insert(0, Known { name, start });
+    }
+
+    /// Names the model that backends run which have a choice: a folder, or a repository of the hub. `None` is the one
+    /// that `TRELLIS_MODEL_PATH` names, else the published TRELLIS. In a game `TrellisSettings::model` decides instead.
+    pub fn use_model(&mut self, model: Option<String>) {
+        self.model = model;
+    }
+
+    /// The model of [`Backends::use_model`].
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    /// Whether the backend of a name runs the model that it is told to.
+    #[must_use]
+    pub fn has_choice_of_model(&self, name: &str) -> bool {
+        self.find(name)
+            .is_ok_and(|known| matches!(known.start, Start::WithModel(_)))
     }
 
     /// Names of the known backends, best first.
@@ -135,7 +184,10 @@ impl Backends {
     }
 
     pub(super) fn start_named(&self, name: &str) -> Result<Box<dyn Backend>, BackendError> {
-        (self.find(name)?.start)()
+        match &self.find(name)?.start {
+            Start::Alone(start) => start(),
+            Start::WithModel(start) => start(self.model()),
+        }
     }
 
     fn find(&self, name: &str) -> Result<&Known, BackendError> {
@@ -172,6 +224,25 @@ mod tests {
             BackendChoice::Named("inflate".into())
         );
         assert_eq!(BackendChoice::from("Inflate").to_string(), "inflate");
+    }
+
+    #[test]
+    fn only_backends_with_a_choice_are_told_the_model() {
+        let mut backends = Backends::none();
+        backends.register("fixed", || Ok(Box::new(Inflate)));
+        backends.register_with_model("free", |model| {
+            let name = model.unwrap_or_default().into();
+            Err(BackendError::Unknown {
+                name,
+                known: Vec::new(),
+            })
+        });
+        assert!(backends.has_choice_of_model("free"));
+        assert!(!backends.has_choice_of_model("fixed"));
+        backends.use_model(Some("mine".into()));
+        let told = backends.start(&"free".into()).err().unwrap();
+        assert!(matches!(told, BackendError::Unknown { name, .. } if name == "mine"));
+        assert!(backends.start(&"fixed".into()).is_ok());
     }
 
     #[test]

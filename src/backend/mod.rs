@@ -8,6 +8,7 @@
 mod choice;
 mod inflate;
 mod interpreter;
+mod model;
 mod pool;
 mod prompt;
 #[cfg(feature = "python")]
@@ -22,10 +23,11 @@ mod watch;
 pub use choice::{BACKEND_VARIABLE, BackendChoice, Backends};
 pub use inflate::{CutOutError, Inflate};
 pub use interpreter::{Interpreter, InterpreterError, InterpreterOrigin, PYTHON_VARIABLE};
+pub use model::{MODEL_VARIABLE, ModelError, ModelFamily, ModelFiles, default_model};
 pub use pool::BackendPool;
 pub use prompt::Prompt;
 #[cfg(feature = "python")]
-pub use python::{MODEL_VARIABLE, Python, PythonError};
+pub use python::{Python, PythonError};
 #[cfg(feature = "server")]
 pub use server::{
     Health, HealthStatus, LocalServer, SERVER_VARIABLE, Server, ServerError, ServerTimeouts,
@@ -35,6 +37,7 @@ pub use survey::BackendReport;
 pub use watch::{Cancelled, Progress, Stage, Unwatched, Watch};
 
 use std::error::Error;
+use std::fmt;
 use std::ops::RangeInclusive;
 
 use crate::voxel::SparseVoxels;
@@ -77,6 +80,16 @@ pub trait Backend: Send {
             .collect()
     }
 
+    /// Waits until it is known what would work, so that [`Backend::describe`] and [`Backend::cache_identity`] tell all
+    /// they can; a model that loads anyway is waited for. Whoever does not call this only learns less.
+    ///
+    /// # Errors
+    /// [`BackendError::Cancelled`] soon after `watch` asks to stop, else what keeps the backend from working.
+    fn make_ready(&mut self, watch: &mut dyn Watch) -> Result<(), BackendError> {
+        let _ = watch;
+        Ok(())
+    }
+
     /// What, beside its name and the prompt, decides what this backend makes: its model and version, exactly. Results
     /// are kept and found again under it, see `generation::ResultCache`. `None` where it cannot be told, or where
     /// results are made so quickly that they are not worth the disk; then nothing is kept. Asked right before work,
@@ -93,12 +106,38 @@ pub struct BackendInfo {
     pub name: &'static str,
     /// The model or method, for people.
     pub model: String,
+    /// Which generation of TRELLIS the model is of, where it is one and that is known.
+    pub family: Option<ModelFamily>,
     /// What it runs on, for example `cpu` or the name of a graphics card.
     pub device: String,
     /// Whether a prompt would be worked on now.
     pub ready: bool,
-    /// Resolutions it can make, in cells per axis.
+    /// Resolutions it can make, in cells per axis; of those between, a model may make some only.
     pub resolutions: RangeInclusive<u32>,
+}
+
+impl BackendInfo {
+    /// Cells per axis of a file where nobody asks for another number.
+    #[must_use]
+    pub fn default_resolution(&self) -> u32 {
+        let wanted = self
+            .family
+            .map_or(Prompt::DEFAULT_RESOLUTION, ModelFamily::default_resolution);
+        wanted
+            .max(*self.resolutions.start())
+            .min(*self.resolutions.end())
+    }
+}
+
+impl fmt::Display for BackendInfo {
+    /// The model, its family and what it runs on.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.model)?;
+        if let Some(family) = self.family {
+            write!(f, " ({family})")?;
+        }
+        write!(f, " on {}", self.device)
+    }
 }
 
 /// Why a backend made nothing.
@@ -124,6 +163,9 @@ pub enum BackendError {
         /// What it can make.
         possible: RangeInclusive<u32>,
     },
+    /// A model was named that is none.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// The object could not be told from its background.
     #[error(transparent)]
     CutOut(#[from] CutOutError),

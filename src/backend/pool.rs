@@ -48,6 +48,17 @@ impl BackendPool {
             .ok_or_else(|| self.backends.unknown(name))
     }
 
+    /// Names the model, as [`Backends::use_model`] does. Where it is another one, the backends that ran the one before
+    /// are dropped, and what they held is free when this returns.
+    pub fn use_model(&mut self, model: Option<String>) {
+        if self.backends.model() != model.as_deref() {
+            let backends = &self.backends;
+            self.running
+                .retain(|name, _| !backends.has_choice_of_model(name));
+            self.backends.use_model(model);
+        }
+    }
+
     /// Drops a backend, for example after it has panicked; it is started anew when asked for again.
     pub fn discard(&mut self, name: &str) {
         self.running.remove(name);
@@ -72,7 +83,7 @@ impl BackendPool {
                 Ok(backend) => {
                     let info = backend.describe();
                     if info.ready || !must_be_ready {
-                        tracing::info!("backend {name}: {} on {}", info.model, info.device);
+                        tracing::info!("backend {name}: {info}");
                         self.running.insert(name, backend);
                         return Ok(name);
                     }
@@ -93,8 +104,8 @@ impl BackendPool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
 
     use super::super::{BackendInfo, Prompt, Watch};
     use super::*;
@@ -110,6 +121,7 @@ mod tests {
             BackendInfo {
                 name: self.name,
                 model: "fake".into(),
+                family: None,
                 device: "cpu".into(),
                 ready: self.ready,
                 resolutions: 1..=8,
@@ -156,6 +168,35 @@ mod tests {
         });
         let mut pool = BackendPool::new(backends);
         assert_eq!(pool.get(&"sleepy".into()).ok().unwrap().0, "sleepy");
+    }
+
+    #[test]
+    fn another_model_replaces_the_backend_that_ran_the_one_before_and_no_other() {
+        let starts = Arc::new(Mutex::new(Vec::new()));
+        let mut backends = Backends::none();
+        for name in ["fixed", "free"] {
+            let starts = Arc::clone(&starts);
+            let note = move |model: Option<&str>| {
+                starts.lock().unwrap().push((name, model.map(String::from)));
+                Ok(Box::new(Fake { name, ready: true }) as Box<dyn Backend>)
+            };
+            match name {
+                "free" => backends.register_with_model(name, note),
+                _ => backends.register(name, move || note(None)),
+            }
+        }
+        let mut pool = BackendPool::new(backends);
+        for model in [None, Some("mine"), Some("mine")] {
+            pool.use_model(model.map(String::from));
+            assert!(pool.get(&"fixed".into()).is_ok());
+            assert!(pool.get(&"free".into()).is_ok());
+        }
+        let expected = [
+            ("fixed", None),
+            ("free", None),
+            ("free", Some("mine".into())),
+        ];
+        assert_eq!(*starts.lock().unwrap(), expected);
     }
 
     #[test]

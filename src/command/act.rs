@@ -33,6 +33,7 @@ pub(super) fn carry_out(
         Err(Answer::Error(text)) => Err(text),
         Ok(Verb::Generate(order)) => Ok(making.generate(order)),
         Ok(Verb::Backend { name }) => upkeep.backend(name),
+        Ok(Verb::Model { name }) => upkeep.model(name, &mut making.image_to_3d),
         Ok(Verb::Cache { verb }) => upkeep.cache(verb),
         Ok(Verb::List) => Ok(making.list()),
         Ok(Verb::Cancel { which }) => making.cancel(which),

@@ -1,7 +1,7 @@
-//! Replies that take a while: asked for on a thread of their own, so that no frame waits.
+//! Replies that take a while: asked for on a thread of their own or on the worker's, so that no frame waits.
 
 use bevy::prelude::*;
-use crossbeam_channel::{Receiver, TryRecvError, bounded};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 
 use super::reply::Say;
 
@@ -14,11 +14,17 @@ pub(super) struct Later(Vec<Receiver<Reply>>);
 impl Later {
     /// Finds a reply out.
     pub(super) fn find_out(&mut self, ask: impl FnOnce() -> Reply + Send + 'static) {
-        let (outbox, inbox) = bounded(1);
+        let outbox = self.expect();
         let thread = std::thread::Builder::new().name("trellis-asks".into());
         // Without a thread the outbox is dropped, and that is told.
         let _ = thread.spawn(move || outbox.send(ask()));
+    }
+
+    /// Where somebody else puts a reply. Dropping it is told as well.
+    pub(super) fn expect(&mut self) -> Sender<Reply> {
+        let (outbox, inbox) = bounded(1);
         self.0.push(inbox);
+        outbox
     }
 }
 

@@ -22,6 +22,12 @@ pub(super) enum Verb {
         /// auto or a backend's name; what waits goes there, too, unless it named one itself
         name: Option<String>,
     },
+    /// Tell which model works on what, or let another one do it where the backend has a choice
+    Model {
+        /// A folder, a repository of the hub (owner/name), or default; what waits is made with it, too
+        #[arg(value_name = "NAME|FOLDER|default")]
+        name: Option<String>,
+    },
     /// Look at the results that are kept, or remove them
     Cache {
         #[command(subcommand)]
@@ -229,6 +235,11 @@ mod tests {
                 which: Which::Number(12)
             })
         );
+        let folder = Some("my models/fine".into());
+        assert_eq!(
+            parse("model 'my models/fine'"),
+            Ok(Verb::Model { name: folder })
+        );
         let name = std::path::PathBuf::from("my town");
         let line = "export world 'my town'";
         let what = What::World;
@@ -242,8 +253,8 @@ mod tests {
                 panic!("no help for {text:?}")
             };
             for verb in [
-                "generate", "backend", "cache", "list", "cancel", "remove", "save", "load",
-                "export", "help",
+                "generate", "backend", "model", "cache", "list", "cancel", "remove", "save",
+                "load", "export", "help",
             ] {
                 assert!(help.contains(verb), "{verb} is missing in {help}");
             }

@@ -23,7 +23,7 @@ pub(super) struct AskedByCommand;
 #[derive(SystemParam)]
 pub(super) struct Making<'w, 's> {
     commands: Commands<'w, 's>,
-    image_to_3d: ResMut<'w, ImageTo3D>,
+    pub(super) image_to_3d: ResMut<'w, ImageTo3D>,
     spot: Res<'w, CommandSpot>,
     generations: Query<'w, 's, (Entity, &'static Generation)>,
 }

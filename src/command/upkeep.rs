@@ -1,13 +1,16 @@
-//! Verbs about who makes things and what is kept: backend, cache.
+//! Verbs about who makes things, with which model, and what is kept: backend, model, cache.
 
 use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 
-use crate::backend::{BackendChoice, BackendReport, Backends};
-use crate::image_to_3d::TrellisSettings;
+use crate::backend::{BackendChoice, BackendInfo, BackendReport, Backends, ModelFiles};
+use crate::image_to_3d::{ImageTo3D, TrellisSettings};
 
 use super::later::Later;
 use super::line::CacheVerb;
+
+/// What players call the model that is used where none is named.
+const DEFAULT: &str = "default";
 
 /// What the verbs work on.
 #[derive(SystemParam)]
@@ -24,7 +27,8 @@ impl Upkeep<'_> {
             Some(name) => self.switch(name.into()),
             None => {
                 let choice = self.settings.backend.clone();
-                let backends = self.backends.clone();
+                let mut backends = self.backends.clone();
+                backends.use_model(self.settings.model.clone());
                 self.later.find_out(move || survey(&backends, &choice));
                 Ok("asking the backends".into())
             }
@@ -36,6 +40,63 @@ impl Upkeep<'_> {
         known.map_err(|error| format!("error: {error}"))?;
         let reply = format!("the backend is {choice} from now on");
         self.settings.backend = choice;
+        Ok(reply)
+    }
+
+    /// Switches to a model, and tells what works then.
+    pub(super) fn model(
+        &mut self,
+        name: Option<String>,
+        image_to_3d: &mut ImageTo3D,
+    ) -> Result<String, String> {
+        let reply = match name {
+            Some(name) => self.switch_model(name)?,
+            None => "asking what works; what is at work goes first".into(),
+        };
+        let outbox = self.later.expect();
+        let backends = self.backends.clone();
+        let named = self.settings.model.is_some();
+        image_to_3d.describe(&self.backends, &self.settings, move |answer| {
+            let reply = match answer {
+                Ok(info) => Ok(told(
+                    &info,
+                    named && !backends.has_choice_of_model(info.name),
+                )),
+                Err(error) => Err(format!("error: {error}")),
+            };
+            // Nobody listens any more where the game has ended.
+            let _ = outbox.send(reply);
+        });
+        Ok(reply)
+    }
+
+    fn switch_model(&mut self, name: String) -> Result<String, String> {
+        let candidates = self.backends.candidates(&self.settings.backend);
+        let candidates = candidates.map_err(|error| format!("error: {error}"))?;
+        let have_choice = candidates
+            .iter()
+            .any(|name| self.backends.has_choice_of_model(name));
+        if !have_choice {
+            return Err(format!(
+                "error: {} cannot be given another model from here; a server takes the one it is started with: \
+                 'python -m crossworld_trellis serve --model {name}'",
+                candidates.join(" and ")
+            ));
+        }
+        if name == DEFAULT {
+            self.settings.model = None;
+            return Ok("the model is the default one from now on".into());
+        }
+        let files = ModelFiles::of(&name).map_err(|error| format!("error: {error}"))?;
+        let family = files.family;
+        let family = family.map_or_else(String::new, |family| format!(" ({family})"));
+        let mut reply = format!("the model is {name}{family} from now on");
+        if !files.pipeline {
+            reply += &format!(
+                ", which was not downloaded yet: 'python -m crossworld_trellis fetch --model {name}' does it"
+            );
+        }
+        self.settings.model = Some(name);
         Ok(reply)
     }
 
@@ -62,6 +123,20 @@ impl Upkeep<'_> {
     }
 }
 
+/// What works.
+fn told(info: &BackendInfo, keeps_its_own: bool) -> String {
+    let BackendInfo {
+        name, resolutions, ..
+    } = info;
+    let (least, most) = resolutions.clone().into_inner();
+    let own = if keeps_its_own {
+        "; it keeps to a model of its own"
+    } else {
+        ""
+    };
+    format!("backend {name}: {info}, {least} to {most} voxels per axis{own}")
+}
+
 /// Every backend in a line, with a mark at the one that works for requests which name none.
 fn survey(backends: &Backends, choice: &BackendChoice) -> Result<String, String> {
     let candidates = backends.candidates(choice);
@@ -82,7 +157,7 @@ fn survey(backends: &Backends, choice: &BackendChoice) -> Result<String, String>
         match &report.answer {
             Ok(info) => {
                 let ready = if info.ready { "ready" } else { "not ready" };
-                format!("{mark} {name}: {ready}, {} on {}", info.model, info.device)
+                format!("{mark} {name}: {ready}, {info}")
             }
             Err(error) => format!("{mark} {name}: not ready, {error}"),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::backend::{BackendChoice, BackendError, Backends};
+use crate::backend::{BackendChoice, BackendError, BackendInfo, Backends};
 
 use super::queue::Queue;
 use super::worker::Worker;
@@ -39,6 +39,32 @@ impl Generator {
     /// work is finished by who began it.
     pub fn switch(&mut self, choice: BackendChoice) {
         self.choice = choice;
+    }
+
+    /// Lets jobs be done with another model, also those that wait already, by backends that have a choice; see
+    /// [`Backends::use_model`]. The one at work is finished with the model that it began with; then what that held is
+    /// freed.
+    pub fn switch_model(&mut self, model: Option<&str>) {
+        if self.backends.model() != model {
+            self.backends.use_model(model.map(Into::into));
+            if let Some(worker) = &self.worker {
+                worker.use_model(self.backends.model());
+            }
+        }
+    }
+
+    /// Asks the backend that does jobs which name none how it is, starting it if need be. `tell` hears it on the
+    /// worker's thread, once the work at hand is done.
+    pub fn describe(
+        &mut self,
+        tell: impl FnOnce(Result<BackendInfo, BackendError>) + Send + 'static,
+    ) {
+        if self.worker.is_none() {
+            self.worker = Worker::start(self.backends.clone()).ok();
+        }
+        if let Some(worker) = &self.worker {
+            worker.describe(self.choice.clone(), tell);
+        }
     }
 
     /// Puts a job in the queue.

@@ -17,7 +17,8 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
 use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_priority};
 
 use crate::backend::{
-    BackendChoice, BackendError, BackendPool, Backends, Cancelled, Progress, Prompt, Watch,
+    BackendChoice, BackendError, BackendInfo, BackendPool, Backends, Cancelled, Progress, Prompt,
+    Watch,
 };
 use crate::picture::Picture;
 use crate::voxel::{SparseVoxels, VoxelModel};
@@ -28,6 +29,9 @@ use super::{Event, GenerationError, Job, JobId, PictureSource};
 /// Events that may wait for the reader; more progress than this is dropped.
 const EVENT_CAPACITY: usize = 64;
 
+/// Errands that wait, none of which takes long.
+const MUCH: usize = 8;
+
 /// Of the thread, where 50 is that of the game's threads and 0 the least.
 const PRIORITY: u8 = 25;
 
@@ -35,7 +39,12 @@ const PRIORITY: u8 = 25;
 enum Errand {
     Work(Order),
     WarmUp(BackendChoice),
+    UseModel(Option<String>),
+    Describe(BackendChoice, Tell),
 }
+
+/// Hears how a backend is.
+type Tell = Box<dyn FnOnce(Result<BackendInfo, BackendError>) + Send>;
 
 /// Jobs on their way to the worker thread.
 type Order = VecDeque<Task>;
@@ -107,11 +116,26 @@ impl Worker {
         let _ = self.errands.send(Errand::Work(tasks.collect()));
     }
 
-    /// Has a backend begin to make itself ready. Nothing happens where something waits already.
+    /// Has a backend begin to make itself ready. Nothing happens where much waits already, as when a game asks every
+    /// frame.
     pub(super) fn warm_up(&self, choice: BackendChoice) {
-        if self.errands.is_empty() {
+        if self.errands.len() < MUCH {
             let _ = self.errands.send(Errand::WarmUp(choice));
         }
+    }
+
+    /// Has what follows be done with another model, and frees what the one before held.
+    pub(super) fn use_model(&self, model: Option<&str>) {
+        let _ = self.errands.send(Errand::UseModel(model.map(Into::into)));
+    }
+
+    /// Asks a backend how it is.
+    pub(super) fn describe(
+        &self,
+        choice: BackendChoice,
+        tell: impl FnOnce(Result<BackendInfo, BackendError>) + Send + 'static,
+    ) {
+        let _ = self.errands.send(Errand::Describe(choice, Box::new(tell)));
     }
 
     /// Asks a job to stop; tells whether it has not begun and never will, so that no event of it follows.
@@ -169,6 +193,14 @@ fn serve(errands: &Receiver<Errand>, events: &Sender<Event>, backends: Backends)
                 warm_up(&mut pool, &choice);
                 continue;
             }
+            Errand::UseModel(model) => {
+                use_model(&mut pool, model);
+                continue;
+            }
+            Errand::Describe(choice, tell) => {
+                describe(&mut pool, &choice, tell);
+                continue;
+            }
         };
         while let Some(first) = next(&mut order) {
             let ends = Part {
@@ -194,6 +226,24 @@ fn warm_up(pool: &mut BackendPool, choice: &BackendChoice) {
     }));
     if let Err(panic) = outcome {
         tracing::warn!("warming up crashed: {}", message_of(&*panic));
+    }
+}
+
+/// Frees what backends hold that ran another model.
+fn use_model(pool: &mut BackendPool, model: Option<String>) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| pool.use_model(model)));
+    if let Err(panic) = outcome {
+        tracing::warn!("giving up a model crashed: {}", message_of(&*panic));
+    }
+}
+
+/// Tells how a backend is, started if need be. Where that crashes, nothing is told.
+fn describe(pool: &mut BackendPool, choice: &BackendChoice, tell: Tell) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        tell(pool.get(choice).map(|(_, backend)| backend.describe()));
+    }));
+    if let Err(panic) = outcome {
+        tracing::warn!("asking a backend crashed: {}", message_of(&*panic));
     }
 }
 

@@ -4,7 +4,7 @@ use bevy::ecs::entity::EntityHashMap;
 use bevy::platform::collections::HashMap;
 use bevy::prelude::*;
 
-use crate::backend::Backends;
+use crate::backend::{BackendError, BackendInfo, Backends};
 use crate::generation::{GenerationError, Generator, Job, JobId};
 
 use super::collect::Requested;
@@ -32,12 +32,23 @@ impl ImageTo3D {
         self.generator(backends, settings).warm_up();
     }
 
+    /// Asks the backend that requests will use how it is, see [`Generator::describe`].
+    pub fn describe(
+        &mut self,
+        backends: &Backends,
+        settings: &TrellisSettings,
+        tell: impl FnOnce(Result<BackendInfo, BackendError>) + Send + 'static,
+    ) {
+        self.generator(backends, settings).describe(tell);
+    }
+
     /// The generator, started if need be, that follows the settings.
     fn generator(&mut self, backends: &Backends, settings: &TrellisSettings) -> &mut Generator {
         let generator = self
             .generator
             .get_or_insert_with(|| Generator::new(backends.clone(), settings.queue_capacity));
         generator.switch(settings.backend.clone());
+        generator.switch_model(settings.model.as_deref());
         generator
     }
 

@@ -14,7 +14,11 @@ pub struct TrellisSettings {
     /// Who does the work that names nobody. Requests that wait follow a change at once; the one at work is finished by
     /// who began it.
     pub backend: BackendChoice,
-    /// Cells per axis.
+    /// The model of backends that have a choice: a folder, or a repository of the hub such as `microsoft/TRELLIS.2-4B`;
+    /// `None` is the one that `TRELLIS_MODEL_PATH` names, else the published TRELLIS. A change is followed as that of
+    /// the backend is; what the model before held is freed. A server that runs anyway, and `inflate`, keep to theirs.
+    pub model: Option<String>,
+    /// Cells per axis. It decides how large things are, so it does not change with the model.
     pub resolution: u32,
     /// Edge of a voxel in metres.
     pub voxel_size: f32,
@@ -33,6 +37,7 @@ impl Default for TrellisSettings {
     fn default() -> Self {
         Self {
             backend: BackendChoice::Auto,
+            model: None,
             resolution: Prompt::DEFAULT_RESOLUTION,
             voxel_size: VoxelSize::default().0,
             placement: Placement::default(),

@@ -20,11 +20,11 @@ fn every_pair_of_formats_keeps_voxels_and_colours() {
     let original = plain();
     save(&desk.path("start.voxels"), &original);
     for first in extensions() {
-        desk.done(&format!("convert start.voxels a.{first} --resolution 16"));
+        desk.done(&format!("convert start.voxels a.{first}"));
         for second in extensions() {
             let to = format!("b-{first}.{second}");
-            desk.done(&format!("convert a.{first} {to} --resolution 16"));
-            desk.done(&format!("convert {to} end.voxels --resolution 16"));
+            desk.done(&format!("convert a.{first} {to}"));
+            desk.done(&format!("convert {to} end.voxels"));
             let end = load(&desk.path("end.voxels"));
             assert_eq!(end.coords(), original.coords(), "{first} to {second}");
             assert_eq!(end.rgba(), original.rgba(), "{first} to {second}");
@@ -107,6 +107,23 @@ fn files_that_share_their_parts_are_told_about_without_being_unfolded() {
     desk.fails("dump bomb.csm");
     desk.fails("convert bomb.csm a.bcf");
     desk.fails("convert bomb.csm a.voxels");
+}
+
+#[test]
+fn an_option_that_would_do_nothing_is_refused() {
+    let desk = Desk::new();
+    save(&desk.path("start.voxels"), &plain());
+    for (line, option) in [
+        ("convert start.voxels a.csm --fill", "--fill"),
+        ("convert start.voxels a.csm --resolution 16", "--resolution"),
+        ("dump start.voxels --compact", "--compact"),
+    ] {
+        let said = desk.fails(line);
+        assert!(said.contains(&format!("{option} is for ")), "{said}");
+    }
+    assert!(!desk.path("a.csm").exists());
+    let said = desk.misused("dump start.voxels --palette model");
+    assert!(said.contains("--palette"), "{said}");
 }
 
 #[test]

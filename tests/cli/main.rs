@@ -188,12 +188,35 @@ fn pictures_without_an_outline_give_voxels_or_one_clear_line() {
 fn resolutions_out_of_range_are_refused_with_the_range() {
     let desk = Desk::new();
     desk.disc();
-    for number in ["0", "7", "257", "4000000000"] {
-        let said = desk.fails(&format!(
-            "generate disc.png -o out.voxels --resolution {number}"
-        ));
+    let line = |number| format!("generate disc.png -o out.voxels --resolution {number}");
+    for number in ["7", "257"] {
+        let said = desk.fails(&line(number));
         assert!(said.contains(number) && said.contains("8 to 256"), "{said}");
     }
+    for number in ["0", "4000000000"] {
+        let said = desk.misused(&line(number));
+        assert!(said.contains(number) && said.contains("1..=1024"), "{said}");
+    }
+}
+
+#[test]
+fn a_model_is_refused_where_nobody_has_a_choice_or_there_is_none_of_that_name() {
+    let desk = Desk::new();
+    desk.disc();
+    let line = "generate disc.png -o out.voxels --backend inflate --model owner/name";
+    let said = desk.fails(line);
+    assert!(said.contains("inflate cannot be given a model"), "{said}");
+    assert!(said.contains("serve --model owner/name"), "{said}");
+    if cfg!(feature = "server") {
+        let said = desk.fails(&line.replace("--backend inflate", "--server http://127.0.0.1:1"));
+        assert!(said.contains("server cannot be given a model"), "{said}");
+        let line = line.replace("--backend inflate", "--server spawn");
+        let said = desk.fails(&line.replace("owner/name", "no/such/folder"));
+        assert!(said.contains("there is no such folder"), "{said}");
+        let said = desk.fails(&line.replace("owner/name", "."));
+        assert!(said.contains("holds no pipeline.json"), "{said}");
+    }
+    assert!(!desk.path("out.voxels").exists());
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Apps without window, renderer or graphics driver.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use bevy::app::PluginsState;
 use bevy::ecs::system::RunSystemOnce;
 use bevy::prelude::*;
 use crossbeam_channel::Sender;
+use crossworld_trellis::backend::Stage;
 use crossworld_trellis::prelude::*;
 
 use super::puppet::{Act, puppet_backends};
@@ -87,6 +89,66 @@ pub fn ask_for(app: &mut App, request: GenerateRequest) -> Entity {
 /// Status of a generation.
 pub fn status(world: &World, entity: Entity) -> GenerationStatus {
     world.get::<Generation>(entity).unwrap().status.clone()
+}
+
+/// The thing that a generation made.
+pub fn made(world: &World, entity: Entity) -> VoxelModel {
+    let shown = world.get::<VoxelModel3d>(entity).unwrap();
+    let models = world.resource::<Assets<VoxelModel>>();
+    models.get(&shown.0).unwrap().clone()
+}
+
+/// Metal and roughness of a thing's voxels, as far as they differ.
+pub fn finishes(thing: &VoxelModel) -> BTreeSet<[u8; 2]> {
+    let entries = thing.palette().entries().iter();
+    entries
+        .map(|entry| [entry.metallic, entry.roughness])
+        .collect()
+}
+
+/// Runs frames until a generation has ended, for some minutes at most: torch takes its time.
+pub fn update_until_end(app: &mut App, entity: Entity) -> GenerationStatus {
+    update_until_status(app, entity, GenerationStatus::is_end)
+}
+
+/// Runs frames until a generation is at a stage, for some minutes at most.
+pub fn update_until_stage(app: &mut App, entity: Entity, stage: Stage) {
+    let is_there = |status: &GenerationStatus| match status {
+        GenerationStatus::Running(progress) => progress.stage == stage,
+        status => status.is_end(),
+    };
+    let end = update_until_status(app, entity, is_there);
+    assert!(is_running(&end), "it ended before: {end:?}");
+}
+
+fn update_until_status(
+    app: &mut App,
+    entity: Entity,
+    done: impl Fn(&GenerationStatus) -> bool,
+) -> GenerationStatus {
+    let deadline = Instant::now() + Duration::from_secs(300);
+    loop {
+        let now = status(app.world(), entity);
+        if done(&now) {
+            return now;
+        }
+        assert!(Instant::now() < deadline, "still {now:?}");
+        app.update();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Why a generation failed.
+pub fn failure(app: &mut App, entity: Entity) -> String {
+    match update_until_end(app, entity) {
+        GenerationStatus::Failed { message } => message,
+        other => panic!("it did not fail: {other:?}"),
+    }
+}
+
+/// Cancels a generation.
+pub fn cancel(app: &mut App, entity: Entity) {
+    app.world_mut().resource_mut::<ImageTo3D>().cancel(entity);
 }
 
 /// What events of type `E` said, newest last.

@@ -48,6 +48,7 @@ impl Backend for Choir {
         BackendInfo {
             name: "choir",
             model: "voices".into(),
+            family: None,
             device: "stage".into(),
             ready: true,
             resolutions: 1..=64,

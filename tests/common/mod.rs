@@ -5,4 +5,5 @@
 #[cfg(feature = "bevy")]
 pub mod app;
 pub mod choir;
+pub mod painter;
 pub mod puppet;

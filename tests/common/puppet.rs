@@ -53,6 +53,7 @@ impl Backend for Puppet {
         BackendInfo {
             name: "puppet",
             model: "strings".into(),
+            family: None,
             device: "hand".into(),
             ready: true,
             resolutions: 1..=64,

@@ -45,6 +45,18 @@ pub fn checkpoint(folder: &Path) -> PathBuf {
     place
 }
 
+/// A tiny checkpoint of TRELLIS.2 that tests share, none of which changes it.
+pub fn shared_checkpoint_2() -> &'static Path {
+    static MADE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
+    let (_, place) = MADE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("tiny2");
+        run(&["make-tiny", place.to_str().unwrap(), "--family", "trellis2"]);
+        (folder, place)
+    });
+    place
+}
+
 /// The tiny checkpoint that tests share, none of which changes it.
 pub fn shared_checkpoint() -> &'static Path {
     static MADE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
@@ -81,7 +93,16 @@ pub fn made_by_command_line(checkpoint: &Path, seed: u64) -> SparseVoxels {
     let (file_name, seed) = (file.to_str().unwrap(), seed.to_string());
     let model = checkpoint.to_str().unwrap();
     run(&[
-        "generate", PICTURE, "-o", file_name, "--model", model, "--seed", &seed,
+        "generate",
+        PICTURE,
+        "-o",
+        file_name,
+        "--model",
+        model,
+        "--seed",
+        &seed,
+        "--resolution",
+        "64",
     ]);
     voxels::decode(&std::fs::read(file).unwrap()).unwrap()
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crossworld_trellis::format::voxels;
 use serde_json::Value;
 
 use crate::log::picture;
@@ -29,6 +30,7 @@ fn trellis(place: &Place, folder: &Path) -> Command {
         .envs(variables())
         .env("TRELLIS_PYTHON", &place.python)
         .env("TRELLIS_MODEL_PATH", &place.checkpoint)
+        .env("TRELLIS_DEVICE", "cpu")
         .env("TRELLIS_CACHE", folder.join("kept"))
         .env_remove("TRELLIS_BACKEND");
     command
@@ -49,6 +51,26 @@ fn it_starts_a_server_and_takes_it_along_when_it_is_done() {
     assert!(log.contains("the model is ready"), "{log}");
     let process = process_in(&log).unwrap();
     assert!(!is_alive(process));
+}
+
+#[test]
+fn the_model_that_is_named_is_run_at_its_own_resolution_and_its_result_is_kept() {
+    let Some(place) = Place::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for is_kept in [false, true] {
+        let mut trellis = trellis(place, folder.path());
+        let output = trellis.arg("--model").arg(&place.checkpoint_2).output();
+        let output = output.unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["family"], "TRELLIS.2");
+        assert_eq!(report["resolution"], 256);
+        assert_eq!(report["cached"], is_kept);
+    }
+    let bytes = std::fs::read(folder.path().join("disc.voxels")).unwrap();
+    let made = voxels::decode(&bytes).unwrap();
+    assert!(made.metallic_roughness().is_some());
 }
 
 #[test]

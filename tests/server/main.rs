@@ -12,9 +12,18 @@
 )]
 #![cfg(unix)]
 
+#[cfg(feature = "bevy")]
+mod app;
 mod batch;
 #[cfg(feature = "cli")]
 mod command_line;
+#[cfg(feature = "bevy")]
+#[allow(
+    clippy::panic,
+    reason = "those who help in tests are not seen as tests themselves"
+)]
+#[path = "../common/mod.rs"]
+mod common;
 mod curl;
 mod killing;
 mod log;

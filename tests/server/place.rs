@@ -19,10 +19,15 @@ pub const STRUCTURE_STEPS: u32 = 10;
 /// Steps of the second stage.
 const LATENT_STEPS: u32 = 2;
 
+/// Arguments of `serve`, whatever the model.
+pub const ON_CPU: [&str; 3] = ["--device", "cpu", "--offline"];
+
 /// Where a server can run.
 pub struct Place {
     pub python: PathBuf,
     pub checkpoint: PathBuf,
+    /// That of TRELLIS.2.
+    pub checkpoint_2: PathBuf,
 }
 
 impl Place {
@@ -31,8 +36,11 @@ impl Place {
         static PLACE: OnceLock<Option<Place>> = OnceLock::new();
         let place = PLACE.get_or_init(|| {
             let python = python()?;
-            let checkpoint = checkpoint(&python);
-            Some(Self { python, checkpoint })
+            Some(Self {
+                checkpoint: checkpoint(&python),
+                checkpoint_2: make_tiny(&python, "tiny-checkpoint-2", &["--family", "trellis2"]),
+                python,
+            })
         });
         if place.is_none() {
             // Past the test harness, which keeps what tests that pass print.
@@ -44,13 +52,9 @@ impl Place {
 
     /// Arguments of `serve`, and of nothing else.
     pub fn arguments(&self) -> Vec<OsString> {
-        vec![
-            "--model".into(),
-            self.checkpoint.clone().into(),
-            "--device".into(),
-            "cpu".into(),
-            "--offline".into(),
-        ]
+        let mut arguments = vec!["--model".into(), self.checkpoint.clone().into()];
+        arguments.extend(ON_CPU.map(Into::into));
+        arguments
     }
 }
 
@@ -85,16 +89,22 @@ fn is_fit(python: &Path) -> bool {
     answer.is_ok_and(|status| status.success())
 }
 
-fn checkpoint(python: &Path) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tiny-checkpoint");
+fn make_tiny(python: &Path, name: &str, arguments: &[&str]) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let made = Command::new(python)
         .args(["-m", "crossworld_trellis", "make-tiny", "--force"])
         .arg(&folder)
+        .args(arguments)
         .envs(variables())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&made.stderr);
     assert!(made.status.success(), "{said}");
+    folder
+}
+
+fn checkpoint(python: &Path) -> PathBuf {
+    let folder = make_tiny(python, "tiny-checkpoint", &[]);
     let description = folder.join("pipeline.json");
     let mut json: Value = serde_json::from_slice(&fs::read(&description).unwrap()).unwrap();
     for (sampler, steps) in [

@@ -1,12 +1,13 @@
 //! [`Running`]: one server for the tests that only ask, started as a user would.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crossworld_trellis::backend::Server;
 
-use crate::place::{Place, variables};
+use crate::place::{ON_CPU, Place, variables};
 
 /// A server that runs as long as the tests do: it holds on to our end of its standard input.
 pub struct Running {
@@ -19,11 +20,12 @@ impl Running {
     pub fn find() -> Option<MutexGuard<'static, Self>> {
         static RUNNING: OnceLock<Mutex<Running>> = OnceLock::new();
         let place = Place::find()?;
-        let running = RUNNING.get_or_init(|| Mutex::new(Self::start(place)));
+        let running = RUNNING.get_or_init(|| Mutex::new(Self::start(place, &place.checkpoint)));
         Some(running.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn start(place: &Place) -> Self {
+    /// Another server, which runs a checkpoint.
+    pub fn start(place: &Place, checkpoint: &Path) -> Self {
         let mut server = Command::new(&place.python)
             .args([
                 "-m",
@@ -34,7 +36,9 @@ impl Running {
                 "0",
             ])
             .args(["--grace", "0"])
-            .args(place.arguments())
+            .args(ON_CPU)
+            .arg("--model")
+            .arg(checkpoint)
             .envs(variables())
             .env_remove("TRELLIS_HOST")
             .env_remove("TRELLIS_TOKEN")

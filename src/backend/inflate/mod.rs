@@ -49,6 +49,7 @@ impl Backend for Inflate {
         BackendInfo {
             name: Self::NAME,
             model: "silhouette inflation".into(),
+            family: None,
             device: "cpu".into(),
             ready: true,
             resolutions: Self::RESOLUTIONS,

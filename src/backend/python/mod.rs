@@ -5,7 +5,7 @@
 //! Python happens on one thread ([`thread`]); what the package is asked is in [`session`]. The frame is the wire
 //! format's, as with a server. Nothing is downloaded unless this backend is named: see [`Python::examined`].
 
-mod checkpoint;
+mod device;
 mod embed;
 mod error;
 mod program;
@@ -19,13 +19,16 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-pub use checkpoint::MODEL_VARIABLE;
 pub use error::PythonError;
 
+use self::device::{CPU, may_have_gpu};
 use self::session::Description;
 use self::thread::{Failure, Made, News, Order, Place, PythonThread};
 use super::relay::FarWatch;
-use super::{Backend, BackendError, BackendInfo, Cancelled, Progress, Prompt, Stage, Watch};
+use super::{
+    Backend, BackendError, BackendInfo, Cancelled, ModelError, ModelFamily, ModelFiles, Progress,
+    Prompt, Stage, Watch, default_model,
+};
 use crate::voxel::SparseVoxels;
 
 /// How often a generation that waits for the model to load looks whether it is cancelled.
@@ -34,21 +37,20 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Prompts that are made together on a GPU, as many as a server's.
 const TOGETHER: usize = 4;
 
-/// What Python calls the processor as a device.
-const CPU: &str = "cpu";
-
 type End = Result<SparseVoxels, BackendError>;
 
 /// TRELLIS in this process.
 pub struct Python {
     place: Place,
+    /// A load that nobody waited for yet. It stands before the thread: dropped first, it ends the load.
+    loading: Option<Receiver<News>>,
     thread: Option<PythonThread>,
     /// What was found to be here, or the last generation used.
     description: Option<Description>,
+    /// What the disk told of the model, once it was looked at.
+    family: Option<ModelFamily>,
     /// Why auto should rather take another backend.
     obstacle: Option<Obstacle>,
-    /// A load that nobody waited for yet.
-    loading: Option<Receiver<News>>,
 }
 
 /// Why a generation would not run, or not in reasonable time.
@@ -56,6 +58,8 @@ pub struct Python {
 enum Obstacle {
     /// The checkpoint is not on this machine, or not all of it.
     NoCheckpoint,
+    /// The image encoder that goes with the checkpoint is not.
+    NoEncoder,
     /// Python knows no GPU that works, or lacks a part of the checkpoint.
     NoGpu,
     /// The process has lost its device.
@@ -84,12 +88,13 @@ impl Python {
             place: Place {
                 interpreter: None,
                 packages: Vec::new(),
-                model: checkpoint::model_source(),
+                model: default_model(),
             },
+            loading: None,
             thread: None,
             description: None,
+            family: None,
             obstacle: None,
-            loading: None,
         }
     }
 
@@ -123,11 +128,15 @@ impl Python {
     /// one that is not ready and yet asked to generate, because it was named, does both.
     ///
     /// # Errors
-    /// [`PythonError`] where all seems to be there and Python, torch or the checkpoint is broken.
-    pub fn examined(mut self) -> Result<Self, PythonError> {
-        if !checkpoint::is_here(&self.place.model) {
+    /// [`ModelError`] where there can be no such checkpoint, [`PythonError`] where all seems to be there and Python,
+    /// torch or the checkpoint is broken.
+    pub fn examined(mut self) -> Result<Self, BackendError> {
+        let files = self.look()?;
+        if !files.pipeline {
             self.obstacle = Some(Obstacle::NoCheckpoint);
-        } else if !checkpoint::may_have_gpu() {
+        } else if !files.image_encoder {
+            self.obstacle = Some(Obstacle::NoEncoder);
+        } else if !may_have_gpu() {
             self.obstacle = Some(Obstacle::NoGpu);
         } else {
             self.find_out()?;
@@ -156,14 +165,22 @@ impl Python {
 
     fn resolutions(&self) -> RangeInclusive<u32> {
         match &self.description {
-            Some(known) => known.resolution / 2..=known.resolution * 4,
+            Some(known) => known.resolutions.clone(),
             None => Self::RESOLUTIONS,
         }
     }
 
+    /// Looks for the checkpoint on the disk.
+    fn look(&mut self) -> Result<ModelFiles, ModelError> {
+        let files = ModelFiles::of(&self.place.model)?;
+        self.family = files.family;
+        Ok(files)
+    }
+
     /// Finds out what would run, unless that is known, without waiting for weights.
     fn find_out(&mut self) -> Result<(), PythonError> {
-        if self.description.is_some() || !checkpoint::is_here(&self.place.model) {
+        let is_here = |files: ModelFiles| files.are_here();
+        if self.description.is_some() || !self.look().is_ok_and(is_here) {
             return Ok(());
         }
         if self.loading.is_none() {
@@ -282,6 +299,10 @@ impl Python {
     fn note(&mut self, description: Description) {
         self.obstacle = (description.device == CPU).then_some(Obstacle::NoGpu);
         self.description = Some(description);
+        // It may have been downloaded for this.
+        if let Err(error) = self.look() {
+            tracing::debug!("the checkpoint in use is no longer there: {error}");
+        }
     }
 
     fn fail(&mut self, failure: Failure) -> BackendError {
@@ -304,6 +325,7 @@ impl Backend for Python {
         let device = known.map_or("this machine, not loaded", |known| &known.device);
         let why_not = match self.obstacle {
             Some(Obstacle::NoCheckpoint) => ", no checkpoint was downloaded",
+            Some(Obstacle::NoEncoder) => ", its image encoder was not downloaded",
             Some(Obstacle::NoGpu) => ", without a GPU that torch can use",
             Some(Obstacle::Lost) => ", lost until the program is started again",
             None => "",
@@ -311,6 +333,10 @@ impl Backend for Python {
         BackendInfo {
             name: Self::NAME,
             model: model.clone(),
+            family: self.family.or_else(|| {
+                let files = ModelFiles::of(&self.place.model);
+                files.ok().and_then(|files| files.family)
+            }),
             device: format!("{device}{why_not}"),
             ready: self.obstacle.is_none(),
             resolutions: self.resolutions(),
@@ -352,7 +378,7 @@ impl Backend for Python {
         let possible = self.resolutions();
         let mut ends: Vec<Option<End>> = prompts
             .iter()
-            .map(|prompt| check(prompt, &possible).err().map(Err))
+            .map(|prompt| prompt.check(Self::NAME, &possible).err().map(Err))
             .collect();
         self.finish_loading(&mut ends, watches);
         let all_made = if ends.iter().all(Option::is_some) {
@@ -368,6 +394,16 @@ impl Backend for Python {
             .collect()
     }
 
+    /// Starts Python where need be; weights are not loaded for it.
+    fn make_ready(&mut self, watch: &mut dyn Watch) -> Result<(), BackendError> {
+        watch.progress(Progress {
+            stage: Stage::Loading,
+            step: 0,
+            steps: 0,
+        })?;
+        Ok(self.find_out()?)
+    }
+
     /// Starts Python where need be, since what it would run is known before weights are loaded.
     fn cache_identity(&mut self) -> Option<String> {
         if let Err(error) = self.find_out() {
@@ -376,18 +412,4 @@ impl Backend for Python {
         }
         self.identity().map(Into::into)
     }
-}
-
-fn check(prompt: &Prompt, possible: &RangeInclusive<u32>) -> Result<(), BackendError> {
-    if prompt.pictures.is_empty() {
-        return Err(BackendError::NoPicture);
-    }
-    if !possible.contains(&prompt.resolution) {
-        return Err(BackendError::Resolution {
-            got: prompt.resolution,
-            backend: Python::NAME,
-            possible: possible.clone(),
-        });
-    }
-    Ok(())
 }

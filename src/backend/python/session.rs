@@ -3,6 +3,7 @@
 //! Pictures go over as raw pixels, copied once; results and previews come as `bytes` that are decoded where they lie,
 //! without holding Python up meanwhile. Callbacks wait for their answer, without holding Python up either.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ const PACKAGE: &str = "crossworld_trellis";
 const MODULE: &str = "crossworld_trellis.embedded";
 
 /// The number of what stands in the module that this side knows.
-const INTERFACE: u32 = 2;
+const INTERFACE: u32 = 3;
 
 /// Levels of Python's `logging`.
 const WARNING: u32 = 30;
@@ -37,8 +38,8 @@ pub(super) struct Description {
     pub device: String,
     /// Everything besides the prompt that decides the result.
     pub identity: String,
-    /// Cells per axis that the model makes by itself.
-    pub resolution: u32,
+    /// Cells per axis that can be asked for, the least and the most.
+    pub resolutions: RangeInclusive<u32>,
 }
 
 /// A model in Python, loaded when it is needed.
@@ -84,18 +85,23 @@ impl Session {
         description(&found).map(Some)
     }
 
-    /// Loads the model and tells how far that is.
+    /// Loads the model and tells how far that is, and hears whether to go on.
     pub(super) fn load(
         &self,
         py: pyo3::Python<'_>,
-        loading: impl Fn(Progress) + Send + Sync + 'static,
+        loading: impl Fn(Progress) -> bool + Send + Sync + 'static,
     ) -> PyResult<Description> {
-        let go_on = move |progress| {
-            loading(progress);
-            true
-        };
-        let loaded = self.object.call_method1(py, "load", (tell(py, go_on)?,))?;
+        let loaded = self
+            .object
+            .call_method1(py, "load", (tell(py, loading)?,))?;
         description(loaded.bind(py))
+    }
+
+    /// Frees what the model holds, also on the device.
+    pub(super) fn close(self, py: pyo3::Python<'_>) {
+        if let Err(error) = self.object.call_method0(py, "close") {
+            tracing::warn!("the memory of the model may not be free again: {error}");
+        }
     }
 
     /// Makes what some orders ask for, together: an end for each, and what runs, once that is known.
@@ -175,11 +181,14 @@ pub(super) fn failure(py: pyo3::Python<'_>, error: &PyErr, program: &Path) -> Fa
 
 fn description(object: &Bound<'_, PyAny>) -> PyResult<Description> {
     let text = |name: &str| object.getattr(name)?.extract::<String>();
+    let resolutions: Vec<u32> = object.getattr("resolutions")?.extract()?;
+    let [least, most] = [resolutions.iter().min(), resolutions.iter().max()];
+    let [least, most] = [least, most].map(|end| end.copied().unwrap_or_default());
     Ok(Description {
         model: text("model")?,
         device: text("device")?,
         identity: text("identity")?,
-        resolution: object.getattr("resolution")?.extract()?,
+        resolutions: least..=most,
     })
 }
 

@@ -1,10 +1,11 @@
 //! [`PythonThread`]: the thread on which everything in Python happens.
 //!
 //! A thread of its own, for callbacks of Python must own what they use, and the watch of a generation is only lent:
-//! they have a [`FarWatch`]. The thread inherits the low priority of the worker that starts it, and ends after its last
-//! order when the handle is dropped.
+//! they have a [`FarWatch`]. The thread inherits the low priority of the worker that starts it. Dropping the handle ends
+//! it and waits for that, so that what the model held is free for another one.
 
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use pyo3::PyResult;
@@ -87,6 +88,8 @@ enum Task {
 /// Handle of the thread.
 pub(super) struct PythonThread {
     tasks: Sender<(Task, Sender<News>)>,
+    /// `None` once it is waited for.
+    thread: Option<JoinHandle<()>>,
 }
 
 impl PythonThread {
@@ -97,8 +100,11 @@ impl PythonThread {
         // torch's kernels take more of the stack than Rust's two megabytes for a thread.
         let thread = thread.stack_size(16 << 20);
         let started = thread.spawn(move || serve(&inbox, &place));
-        started.map_err(|_| PythonError::Thread("could not be started"))?;
-        Ok(Self { tasks })
+        let thread = started.map_err(|_| PythonError::Thread("could not be started"))?;
+        Ok(Self {
+            tasks,
+            thread: Some(thread),
+        })
     }
 
     /// Finds out whether the device works and the checkpoint is complete.
@@ -106,7 +112,7 @@ impl PythonThread {
         self.order(Task::Examine)
     }
 
-    /// The same, then loads the model, whether anybody listens or not.
+    /// The same, then loads the model as long as the news can be heard.
     pub(super) fn load(&self) -> Receiver<News> {
         self.order(Task::Load)
     }
@@ -124,6 +130,23 @@ impl PythonThread {
         let (news, inbox) = unbounded();
         let _ = self.tasks.send((task, news));
         inbox
+    }
+}
+
+impl Drop for PythonThread {
+    fn drop(&mut self) {
+        // The thread ends with its orders.
+        self.tasks = unbounded().0;
+        let mut thread = self.thread.take();
+        let mut wait = || {
+            if let Some(thread) = thread.take() {
+                // A panic on it was met as news that ended early.
+                let _ = thread.join();
+            }
+        };
+        // It takes Python once more, which this thread may hold.
+        let _ = pyo3::Python::try_attach(|py| py.detach(&mut wait));
+        wait();
     }
 }
 
@@ -146,7 +169,7 @@ fn serve(tasks: &Receiver<(Task, Sender<News>)>, place: &Place) {
         let _ = news.send(end);
     }
     if let Some((session, _)) = desk.session.take() {
-        pyo3::Python::attach(move |_| drop(session));
+        pyo3::Python::attach(move |py| session.close(py));
     }
 }
 
@@ -166,9 +189,7 @@ impl Desk<'_> {
     }
 
     fn load(&mut self, news: Sender<News>) -> Result<Description, Failure> {
-        let tell = move |progress| {
-            let _ = news.send(News::Loading(progress));
-        };
+        let tell = move |progress| news.send(News::Loading(progress)).is_ok();
         self.with(|py, session, _| session.load(py, tell))
     }
 

@@ -99,7 +99,7 @@ impl Server {
     /// Where a server listens unless it is told otherwise.
     pub const DEFAULT_URL: &'static str = "http://127.0.0.1:8001";
 
-    /// Cells per axis that are asked for; the server may make fewer of them, and then says so.
+    /// Cells per axis that are asked for where the server does not tell which it makes.
     const RESOLUTIONS: RangeInclusive<u32> = 1..=1024;
 
     /// The server at an address like [`Server::DEFAULT_URL`], with the token of `TRELLIS_TOKEN`. Connects to nothing.
@@ -239,19 +239,12 @@ impl Server {
         }
     }
 
-    /// Refuses what no server can make.
-    fn check(prompt: &Prompt) -> Result<(), BackendError> {
-        if prompt.pictures.is_empty() {
-            return Err(BackendError::NoPicture);
-        }
-        if !Self::RESOLUTIONS.contains(&prompt.resolution) {
-            return Err(BackendError::Resolution {
-                got: prompt.resolution,
-                backend: Self::NAME,
-                possible: Self::RESOLUTIONS,
-            });
-        }
-        Ok(())
+    /// Refuses what this server cannot make, as far as it was told; asks nobody.
+    fn check(&self, prompt: &Prompt) -> Result<(), BackendError> {
+        let known = self.health.borrow();
+        let told = known.as_ref().and_then(|(_, health)| health.as_ref());
+        let told = told.and_then(|health| health.resolutions.clone());
+        prompt.check(Self::NAME, &told.unwrap_or(Self::RESOLUTIONS))
     }
 
     fn attempt(
@@ -271,25 +264,24 @@ impl Backend for Server {
     /// Asks the server, so this may block for as long as [`Server::health`] does.
     fn describe(&self) -> BackendInfo {
         let health = self.recent_health();
-        let (model, device) = health
-            .as_ref()
-            .map_or((None, None), |h| (h.model.clone(), h.device.clone()));
         let state = match health.as_ref().map(|health| health.status) {
             Some(HealthStatus::Healthy) => "",
             Some(HealthStatus::Loading) => ", still loading",
             Some(HealthStatus::Error) => ", in trouble",
             None => ", out of reach",
         };
+        let told = health.as_ref();
+        let device = told.and_then(|health| health.device.as_deref());
+        let device = device.unwrap_or("a server");
+        let model = told.and_then(|health| health.model.clone());
+        let resolutions = told.and_then(|health| health.resolutions.clone());
         BackendInfo {
             name: Self::NAME,
             model: model.unwrap_or_else(|| "a model it does not name".into()),
-            device: format!(
-                "{} ({}{state})",
-                device.as_deref().unwrap_or("a server"),
-                self.address
-            ),
-            ready: health.is_some_and(|health| health.status == HealthStatus::Healthy),
-            resolutions: Self::RESOLUTIONS,
+            family: told.and_then(|health| health.family),
+            device: format!("{device} ({}{state})", self.address),
+            ready: told.is_some_and(|health| health.status == HealthStatus::Healthy),
+            resolutions: resolutions.unwrap_or(Self::RESOLUTIONS),
         }
     }
 
@@ -329,7 +321,7 @@ impl Backend for Server {
         prompt: &Prompt,
         watch: &mut dyn Watch,
     ) -> Result<SparseVoxels, BackendError> {
-        Self::check(prompt)?;
+        self.check(prompt)?;
         let mut patience = Patience::new(&self.address, self.timeouts.silence, watch);
         patience.ask()?;
         let pictures = prompt.pictures.iter().map(|picture| picture.to_png());

@@ -1,10 +1,12 @@
 //! What a server says in words: problems, health, waiting times. All of it is outside data and cut to one line.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::ServerError;
+use crate::backend::ModelFamily;
 
 /// Most characters of a text that a server sends.
 const MAX_LINE: usize = 300;
@@ -28,6 +30,10 @@ pub struct Health {
     pub status: HealthStatus,
     /// Its model, where it names one.
     pub model: Option<String>,
+    /// Which generation that is of, where it tells.
+    pub family: Option<ModelFamily>,
+    /// Cells per axis that it makes, the least and the most, where it tells.
+    pub resolutions: Option<RangeInclusive<u32>>,
     /// Its version, where it tells.
     pub version: Option<String>,
     /// What the model runs on, where it tells.
@@ -60,11 +66,31 @@ impl Health {
             status,
             identity: identity.filter(|text| !text.is_empty()).map(Into::into),
             model: word("model"),
+            family: family(&json),
+            resolutions: resolutions(&json),
             version: word("version"),
             device: word("device_name").or_else(|| word("device")),
             last_error: word("last_error"),
         })
     }
+}
+
+/// The model's family: a pipeline type is told of the second generation only, and with it or without by servers of this
+/// project that tell their resolutions.
+fn family(json: &Value) -> Option<ModelFamily> {
+    json.get("resolutions")?.as_array()?;
+    match json.get("pipeline_type")? {
+        Value::String(_) => Some(ModelFamily::Trellis2),
+        Value::Null => Some(ModelFamily::Trellis),
+        _ => None,
+    }
+}
+
+/// The least and the most of a list of numbers.
+fn resolutions(json: &Value) -> Option<RangeInclusive<u32>> {
+    let told = json.get("resolutions")?.as_array()?.iter();
+    let told = told.filter_map(|number| u32::try_from(number.as_u64()?).ok());
+    Some(told.clone().min()?..=told.max()?)
 }
 
 /// A server's refusal: problem+json, the `detail` of other frameworks, or plain text.
@@ -142,6 +168,32 @@ mod tests {
             Health::read(br#"{"status":"on fire"}"#).unwrap().status,
             HealthStatus::Error
         );
+        for (told, family, resolutions) in [
+            (
+                r#"{"pipeline_type":"512","resolutions":[32,-1,512,"x",64]}"#,
+                Some(ModelFamily::Trellis2),
+                Some(32..=512),
+            ),
+            (
+                r#"{"pipeline_type":null,"resolutions":[64]}"#,
+                Some(ModelFamily::Trellis),
+                Some(64..=64),
+            ),
+            (
+                r#"{"pipeline_type":null,"resolutions":[]}"#,
+                Some(ModelFamily::Trellis),
+                None,
+            ),
+            (r#"{"pipeline_type":null,"resolutions":null}"#, None, None),
+            (r#"{"model":"m"}"#, None, None),
+        ] {
+            let health = Health::read(told.as_bytes()).unwrap();
+            assert_eq!(
+                (health.family, health.resolutions),
+                (family, resolutions),
+                "{told}"
+            );
+        }
         let long = "x".repeat(2 * MAX_LINE);
         let told = format!(r#"{{"identity":"{long}"}}"#);
         assert_eq!(Health::read(told.as_bytes()).unwrap().identity, Some(long));

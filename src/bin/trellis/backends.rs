@@ -1,4 +1,4 @@
-//! Which backends a command may use, given `--server`.
+//! Which backends a command may use, given `--server` and `--model`.
 
 use crossworld_trellis::backend::Backends;
 #[cfg(feature = "server")]
@@ -14,8 +14,12 @@ pub fn backends(server: Option<&str>) -> Backends {
     let mut backends = Backends::default();
     match server.map(str::to_owned) {
         None => {}
-        Some(word) if word == SPAWN => backends.register(Server::NAME, || {
-            Ok(Box::new(Server::spawn(SpawnOptions::default())?))
+        Some(word) if word == SPAWN => backends.register_with_model(Server::NAME, |model| {
+            let options = SpawnOptions {
+                model: model.map(Into::into),
+                ..SpawnOptions::default()
+            };
+            Ok(Box::new(Server::spawn(options)?))
         }),
         Some(url) => backends.register(Server::NAME, move || {
             Ok(Box::new(Server::at(&url)?.reached()?))

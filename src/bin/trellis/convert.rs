@@ -1,7 +1,7 @@
 //! `trellis convert`: a file of voxels in another format.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use crossworld_trellis::format::{self, Contents, PaletteChoice, ReadOptions};
@@ -24,12 +24,12 @@ pub struct Convert {
     /// File to write; likewise.
     output: PathBuf,
 
-    /// Voxels along each edge of the grid that a mesh (.glb) is laid on, 1 to 1024 [default: that of the file's own
+    /// Of a mesh (.glb): voxels along each edge of the grid that it is laid on, 1 to 1024 [default: that of the file's own
     /// voxels, else 64].
     #[arg(long, value_name = "CELLS", value_parser = clap::value_parser!(u32).range(1..=1024), allow_negative_numbers = true)]
     resolution: Option<u32>,
 
-    /// Fill closed meshes inside, too.
+    /// Of a mesh (.glb): fill it inside, too, where it is closed.
     #[arg(long)]
     fill: bool,
 
@@ -48,6 +48,13 @@ pub struct Colors {
     #[arg(long, value_name = "NAME")]
     palette: Option<PaletteName>,
 
+    #[command(flatten)]
+    matching: Matching,
+}
+
+/// How colours become materials.
+#[derive(Args)]
+pub struct Matching {
     /// Crossworld's materials, named ones (stone, planks, ..) as well as plain colours.
     #[arg(long)]
     named: bool,
@@ -63,18 +70,20 @@ enum PaletteName {
     Crossworld,
 }
 
-impl Colors {
-    /// How colours become materials.
+impl Matching {
+    /// What the flags stand for.
     pub fn color_match(&self) -> ColorMatch {
         ColorMatch {
             named: self.named,
             dither: self.dither,
         }
     }
+}
 
+impl Colors {
     /// The choice that the flags stand for.
     pub fn choice(&self) -> PaletteChoice {
-        let colors = self.color_match();
+        let colors = self.matching.color_match();
         match self.palette {
             Some(PaletteName::Model) => PaletteChoice::Model,
             Some(PaletteName::Crossworld) => PaletteChoice::Crossworld(colors),
@@ -98,6 +107,21 @@ impl Convert {
         output::check_differs(&self.input, &self.output)?;
         format::check_extension(&self.output)?;
         format::check_writable(&self.output)?;
+        let for_meshes = [
+            ("--resolution", self.resolution.is_some()),
+            ("--fill", self.fill),
+        ];
+        let given = for_meshes.iter().find(|(_, is_given)| *is_given);
+        if let Some((option, _)) = given
+            && !has_extension(&self.input, "glb")
+        {
+            return Err(Needless {
+                option,
+                purpose: "meshes (.glb)",
+                file: self.input,
+            }
+            .into());
+        }
         let options = ReadOptions {
             resolution: self.resolution,
             fill: self.fill,
@@ -115,6 +139,21 @@ impl Convert {
         };
         output::print(&report, self.json)
     }
+}
+
+/// An option would do nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("{option} is for {purpose}: leave it out ({})", file.display())]
+pub struct Needless {
+    pub option: &'static str,
+    pub purpose: &'static str,
+    pub file: PathBuf,
+}
+
+/// Whether a file's name says that it is of a format.
+pub fn has_extension(file: &Path, extension: &str) -> bool {
+    file.extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case(extension))
 }
 
 impl fmt::Display for Report {

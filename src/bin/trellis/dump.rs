@@ -7,7 +7,7 @@ use clap::Args;
 use crossworld_trellis::format::{ReadOptions, dump, vox};
 use crossworld_trellis::voxel::Octree;
 
-use crate::convert::Colors;
+use crate::convert::{Matching, Needless, has_extension};
 use crate::failure::Failure;
 use crate::info::load;
 
@@ -26,7 +26,7 @@ pub struct Dump {
     compact: bool,
 
     #[command(flatten)]
-    colors: Colors,
+    matching: Matching,
 }
 
 impl Dump {
@@ -41,13 +41,17 @@ impl Dump {
     }
 
     fn octree(&self) -> Result<Octree, Failure> {
-        let is_vox = self
-            .file
-            .extension()
-            .is_some_and(|ending| ending.eq_ignore_ascii_case("vox"));
-        if !is_vox {
+        if !has_extension(&self.file, "vox") {
+            if self.compact {
+                return Err(Needless {
+                    option: "--compact",
+                    purpose: "files of MagicaVoxel (.vox)",
+                    file: self.file.clone(),
+                }
+                .into());
+            }
             let contents = load(&self.file, &ReadOptions::default())?;
-            return Ok(contents.to_materials(self.colors.color_match())?);
+            return Ok(contents.to_materials(self.matching.color_match())?);
         }
         let extent = match self.compact {
             true => vox::Extent::Compact,

@@ -7,7 +7,9 @@ use std::time::Instant;
 use clap::Args;
 #[cfg(feature = "server")]
 use crossworld_trellis::backend::Server;
-use crossworld_trellis::backend::{Backend, BackendChoice, BackendError, BackendInfo, Prompt};
+use crossworld_trellis::backend::{
+    Backend, BackendChoice, BackendError, BackendInfo, Backends, ModelFiles, Prompt,
+};
 use crossworld_trellis::format::{self, Contents};
 use crossworld_trellis::generation::{Made, ResultCache, generate_or_find};
 use crossworld_trellis::picture::{Picture, PictureError};
@@ -27,7 +29,7 @@ use crate::progress_bar::Bar;
     trellis generate mushroom.png -o mushroom.voxels\n  \
     trellis generate robot.jpg -o robot.voxels --resolution 128 --preview robot-3d.png\n  \
     trellis generate cat.webp -o cat.glb --server http://192.168.0.7:8001\n  \
-    trellis generate cat.webp -o cat.glb --server spawn")]
+    trellis generate cat.webp -o cat.glb --server spawn --model microsoft/TRELLIS.2-4B --resolution 512")]
 pub struct Generate {
     /// Picture of one object (PNG, JPEG or WebP); best on a plain or transparent background.
     picture: PathBuf,
@@ -52,9 +54,16 @@ pub struct Generate {
     #[arg(long, value_name = "URL")]
     server: Option<String>,
 
-    /// Voxels along each edge of the grid; 'inflate' makes 8 to 256.
-    #[arg(long, value_name = "CELLS", default_value_t = Prompt::DEFAULT_RESOLUTION, allow_negative_numbers = true)]
-    resolution: u32,
+    /// The model that does the work where there is a choice, in this process or a server started for this: a folder, or
+    /// a repository of the Hugging Face hub such as microsoft/TRELLIS.2-4B [default: what the variable `TRELLIS_MODEL_PATH`
+    /// names, else microsoft/TRELLIS-image-large].
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+
+    /// Voxels along each edge of the grid, 1 to 1024; TRELLIS makes 32 to 256, TRELLIS.2 up to 1024, 'inflate' 8 to 256
+    /// [default: 64, of TRELLIS.2 256].
+    #[arg(long, value_name = "CELLS", value_parser = clap::value_parser!(u32).range(1..=1024), allow_negative_numbers = true)]
+    resolution: Option<u32>,
 
     /// Seed of every random choice; the same seed gives the same voxels.
     #[arg(
@@ -92,6 +101,7 @@ struct Report {
     preview: Option<String>,
     backend: &'static str,
     model: String,
+    family: Option<String>,
     device: String,
     resolution: u32,
     seed: u64,
@@ -122,11 +132,16 @@ impl Generate {
         let pictures: Vec<Picture> = pictures.collect::<Result<_, _>>()?;
         let mut backend = self.start_backend()?;
         let cache = ResultCache::of_user().filter(|_| !self.no_cache);
+        if cache.is_some() || self.resolution.is_none() {
+            backend.make_ready(&mut Bar::new())?;
+        }
+        let resolution = self.resolution;
+        let resolution = resolution.unwrap_or_else(|| backend.describe().default_resolution());
         for variant in variants {
             let prompt = Prompt {
                 pictures: pictures.clone(),
                 seed: variant.seed,
-                resolution: self.resolution,
+                resolution,
             };
             let started = Instant::now();
             let Made { voxels, cached } =
@@ -172,20 +187,56 @@ impl Generate {
         Ok(())
     }
 
+    fn start_backend(&self) -> Result<Box<dyn Backend>, Failure> {
+        let (mut backends, mut choice) = self.backends();
+        if let Some(model) = &self.model {
+            // Whoever names a model does not want something else in its place, either.
+            let candidates = backends.candidates(&choice)?;
+            let mut with_choice = candidates.iter();
+            match with_choice.find(|name| backends.has_choice_of_model(name)) {
+                Some(name) => choice = (*name).into(),
+                None => {
+                    return Err(NoChoice {
+                        backends: candidates,
+                        model: model.clone(),
+                    }
+                    .into());
+                }
+            }
+            ModelFiles::of(model).map_err(BackendError::from)?;
+            backends.use_model(Some(model.clone()));
+        }
+        Ok(backends.start(&choice)?)
+    }
+
+    /// The backends and who of them is meant.
     #[cfg(feature = "server")]
-    fn start_backend(&self) -> Result<Box<dyn Backend>, BackendError> {
+    fn backends(&self) -> (Backends, BackendChoice) {
         let choice = match (&self.server, &self.backend) {
             // Whoever names a server does not want something else in its place.
             (Some(_), BackendChoice::Auto) => Server::NAME.into(),
             (_, chosen) => chosen.clone(),
         };
-        backends(self.server.as_deref()).start(&choice)
+        (backends(self.server.as_deref()), choice)
     }
 
+    /// The backends and who of them is meant.
     #[cfg(not(feature = "server"))]
-    fn start_backend(&self) -> Result<Box<dyn Backend>, BackendError> {
-        backends(None).start(&self.backend)
+    fn backends(&self) -> (Backends, BackendChoice) {
+        (backends(None), self.backend.clone())
     }
+}
+
+/// A model is named for backends that have their own.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} cannot be given a model from here: leave out --model, or start a server with it, by '--server spawn' or \
+     'python -m crossworld_trellis serve --model {model}'",
+    backends.join(" and ")
+)]
+struct NoChoice {
+    backends: Vec<&'static str>,
+    model: String,
 }
 
 impl Variant {
@@ -202,6 +253,7 @@ impl Variant {
             preview: self.preview.as_deref().map(text),
             backend: backend.name,
             model: backend.model,
+            family: backend.family.map(|family| family.to_string()),
             device: backend.device,
             resolution: voxels.resolution(),
             seed: self.seed,

@@ -26,6 +26,7 @@ impl Backend for Counting {
         BackendInfo {
             name: "counting",
             model: "one voxel".into(),
+            family: None,
             device: "cpu".into(),
             ready: true,
             resolutions: 1..=64,

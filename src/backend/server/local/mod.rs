@@ -37,6 +37,13 @@ const MAX_FAILURES: u32 = 3;
 /// How often somebody who waits looks up.
 const TICK: Duration = Duration::from_millis(20);
 
+/// What is told while a process or its model is waited for.
+const LOADING: Progress = Progress {
+    stage: Stage::Loading,
+    step: 0,
+    steps: 0,
+};
+
 type End = Result<SparseVoxels, BackendError>;
 
 /// How a process ended, and what it said last.
@@ -47,8 +54,11 @@ type Death = (ExitStatus, Option<String>);
 pub struct SpawnOptions {
     /// The Python that runs it, by default the one that [`crate::backend::Interpreter::find`] finds.
     pub python: Option<PathBuf>,
-    /// Further arguments of `python -m crossworld_trellis serve`, such as `--model DIR` or `--device cpu`. Where it
-    /// listens cannot be changed.
+    /// The model that it runs, a folder or a repository of the hub; by default the one that `TRELLIS_MODEL_PATH` names,
+    /// else the published TRELLIS.
+    pub model: Option<String>,
+    /// Further arguments of `python -m crossworld_trellis serve`, such as `--device cpu`. Where it listens cannot be
+    /// changed.
     pub arguments: Vec<OsString>,
     /// Environment variables that it gets besides ours.
     pub variables: Vec<(OsString, OsString)>,
@@ -60,6 +70,7 @@ impl Default for SpawnOptions {
     fn default() -> Self {
         Self {
             python: None,
+            model: None,
             arguments: Vec::new(),
             variables: Vec::new(),
             start: Duration::from_secs(60),
@@ -82,14 +93,19 @@ impl Server {
     /// Starts a server process on this machine and waits until it listens, which takes a few seconds; its model is
     /// loaded meanwhile.
     ///
-    /// A game that wants one registers it, and it then takes the place of a server that runs anyway:
+    /// A game that wants one registers it, and it then takes the place of a server that runs anyway; where another model
+    /// is chosen, another process takes the place of this one:
     ///
     /// ```
     /// use crossworld_trellis::backend::{Backends, Server, SpawnOptions};
     ///
     /// let mut backends = Backends::default();
-    /// backends.register(Server::NAME, || {
-    ///     Ok(Box::new(Server::spawn(SpawnOptions::default())?))
+    /// backends.register_with_model(Server::NAME, |model| {
+    ///     let options = SpawnOptions {
+    ///         model: model.map(Into::into),
+    ///         ..SpawnOptions::default()
+    ///     };
+    ///     Ok(Box::new(Server::spawn(options)?))
     /// });
     /// ```
     ///
@@ -131,13 +147,7 @@ impl LocalServer {
                 }
             }
         }
-        let mut ask = || {
-            watch.progress(Progress {
-                stage: Stage::Loading,
-                step: 0,
-                steps: 0,
-            })
-        };
+        let mut ask = || watch.progress(LOADING);
         let pause = pause_after(self.failures);
         while self.failed.elapsed() < pause {
             ask()?;
@@ -236,7 +246,11 @@ impl Backend for LocalServer {
         let mut ends: Vec<End> = Vec::new();
         // Whoever leaves while a process starts, or waits for one that fails, has its end; the next one waits anew.
         for (prompt, watch) in prompts.iter().zip(watches.iter_mut()) {
-            match Server::check(prompt).and_then(|()| self.ensure(&mut **watch)) {
+            match self
+                .server
+                .check(prompt)
+                .and_then(|()| self.ensure(&mut **watch))
+            {
                 Ok(()) => break,
                 Err(error) => ends.push(Err(error)),
             }
@@ -262,6 +276,26 @@ impl Backend for LocalServer {
             other => other,
         }));
         ends
+    }
+
+    /// Waits until the model is loaded.
+    fn make_ready(&mut self, watch: &mut dyn Watch) -> Result<(), BackendError> {
+        self.ensure(watch)?;
+        let mut heard = Instant::now();
+        let mut is_loading = |server: &Server| match server.recent_health() {
+            Some(health) => {
+                heard = Instant::now();
+                health.status == HealthStatus::Loading
+            }
+            // One that says nothing for long has its generation fail.
+            None => heard.elapsed() < server.timeouts.silence,
+        };
+        while is_loading(&self.server) && self.process.as_mut().is_some_and(|it| it.end().is_none())
+        {
+            watch.progress(LOADING)?;
+            std::thread::sleep(TICK);
+        }
+        Ok(())
     }
 
     /// What the server tells once its model is loaded; nothing that holds for this process only, as the next one has

@@ -49,6 +49,7 @@ impl Process {
         command
             .args(["-m", "crossworld_trellis", "serve"])
             .args(&options.arguments)
+            .args(options.model.iter().flat_map(|model| ["--model", model]))
             .args(["--supervised", "--host", "127.0.0.1", "--port", "0"])
             // What runs when we end is nobody's any more.
             .args(["--grace", "0"])

@@ -33,7 +33,7 @@ fn judge(backends: &Backends, candidates: &[&str], named: Option<&str>) -> Check
             .map(|backend| backend.describe())
         {
             Ok(info) if info.ready => {
-                let found = format!("auto takes {name}: {} on {}", info.model, info.device);
+                let found = format!("auto takes {name}: {info}");
                 return taken(name, found, &passed_over, named);
             }
             Ok(info) => passed_over.push(format!("{name} is not ready: {}", info.device)),

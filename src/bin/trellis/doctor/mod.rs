@@ -36,6 +36,10 @@ pub struct Doctor {
     #[arg(long, value_name = "URL")]
     server: Option<String>,
 
+    /// The model to look for, in place of the one that the environment names: a folder or a repository of the hub.
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
@@ -73,9 +77,11 @@ impl Doctor {
             display.is_some(),
         ));
         own.extend(display::check(display));
-        own.push(auto::check(&backends(url)));
+        let mut backends = backends(url);
+        backends.use_model(self.model.clone());
+        own.push(auto::check(&backends));
 
-        let mut checks = python::examine();
+        let mut checks = python::examine(self.model.as_deref());
         checks.retain(|theirs| !own.iter().any(|ours| ours.is_about(theirs)));
         checks.extend(own);
         checks

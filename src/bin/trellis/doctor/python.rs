@@ -40,9 +40,10 @@ struct Run {
     end: Option<String>,
 }
 
-pub fn examine() -> Vec<Check> {
+/// Has the package's doctor look at a model, else at the one that the environment names.
+pub fn examine(model: Option<&str>) -> Vec<Check> {
     match Interpreter::find() {
-        Ok(found) => examine_with(&found),
+        Ok(found) => examine_with(&found, model),
         Err(error) => {
             let remedy = match &error {
                 InterpreterError::Named(_) => "set it to a Python program, or unset it",
@@ -55,9 +56,11 @@ pub fn examine() -> Vec<Check> {
     }
 }
 
-fn examine_with(interpreter: &Interpreter) -> Vec<Check> {
+fn examine_with(interpreter: &Interpreter, model: Option<&str>) -> Vec<Check> {
     let (program, origin) = (&interpreter.program, interpreter.origin);
-    let run = match run(program, &["-m", "crossworld_trellis", "doctor", "--json"]) {
+    let mut arguments = vec!["-m", "crossworld_trellis", "doctor", "--json"];
+    arguments.extend(model.iter().flat_map(|model| ["--model", model]));
+    let run = match run(program, &arguments) {
         Ok(run) => run,
         Err(error) => {
             let found = format!("{} does not start: {error}", program.display());
@@ -194,10 +197,11 @@ mod tests {
         let launcher = format!("#!/bin/sh\nexec /bin/sh {} \"$@\"\n", body.display());
         fs::write(&program, launcher).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        examine_with(&Interpreter {
+        let interpreter = Interpreter {
             program,
             origin: InterpreterOrigin::Variable,
-        })
+        };
+        examine_with(&interpreter, Some("mine"))
     }
 
     fn telling_version(version: &str, otherwise: &str) -> String {
@@ -213,7 +217,8 @@ mod tests {
     fn what_the_package_finds_is_passed_on_with_where_its_python_comes_from() {
         let report = r#"{"checks": [{"name": "Python", "status": "ok", "found": "3.12.1 (/x)", "remedy": null},
             {"name": "torch", "status": "problem", "found": "two\nlines", "remedy": "do this"}], "healthy": false}"#;
-        let found = examined(&format!("printf '%s' '{report}'; exit 1"));
+        let asked = "[ \"$*\" = '-m crossworld_trellis doctor --json --model mine' ] || exit 2";
+        let found = examined(&format!("{asked}; printf '%s' '{report}'; exit 1"));
         let expected = [
             Check::ok("Python", "3.12.1 (/x), from TRELLIS_PYTHON"),
             Check::problem("torch", "two lines", "do this"),
@@ -261,7 +266,7 @@ mod tests {
         assert!(remedy(&found[0]).contains("TRELLIS_PYTHON"));
         let program = Path::new("/nowhere/python").into();
         let origin = InterpreterOrigin::System;
-        let found = examine_with(&Interpreter { program, origin });
+        let found = examine_with(&Interpreter { program, origin }, None);
         assert!(found[0].found.contains("does not start"), "{}", found[0]);
         assert!(remedy(&found[0]).contains("TRELLIS_PYTHON"));
     }

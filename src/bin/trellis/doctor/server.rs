@@ -67,7 +67,9 @@ fn judge(url: &str, health: &Health) -> Check {
         HealthStatus::Healthy => {
             let model = told(&health.model, "a model it does not name");
             let device = told(&health.device, "a device it does not name");
-            Check::ok(NAME, format!("{url} runs {model} on {device}"))
+            let family = health.family;
+            let family = family.map_or_else(String::new, |family| format!(" ({family})"));
+            Check::ok(NAME, format!("{url} runs {model}{family} on {device}"))
         }
         HealthStatus::Loading => Check::note(
             NAME,
@@ -140,6 +142,17 @@ mod tests {
         let url = stand_in(|_| (200, r#"{"status":"healthy","model":"m","device":"cuda"}"#));
         let found = examine(&url, true, false);
         assert_eq!(found, Check::ok("server", format!("{url} runs m on cuda")));
+        let url = stand_in(|_| {
+            (
+                200,
+                r#"{"status":"healthy","model":"m","pipeline_type":"512","resolutions":[32]}"#,
+            )
+        });
+        assert!(
+            examine(&url, true, false)
+                .found
+                .contains("runs m (TRELLIS.2) on")
+        );
         // Those of other projects have no page that wants a token.
         let url = stand_in(|path| {
             if path == "/health" {

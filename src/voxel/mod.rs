@@ -6,6 +6,7 @@
 //! not read or write files (see [`crate::format`]).
 
 mod chunk;
+mod cluster;
 mod color_match;
 mod dither;
 mod glass;

@@ -62,7 +62,7 @@ class Canvas:
 def gold_cup():
     """A trophy of polished gold with handles, red jewels and a foot of dark marble."""
     c = Canvas(40)
-    gold = {"color": (250, 190, 70), "metallic": 255, "roughness": 56}
+    gold = {"color": (250, 190, 70), "metallic": 255, "roughness": 72}
     c.paint(c.lathe([(0, 10), (3, 10), (3.01, 8), (6, 8)]), (54, 48, 58), roughness=70)
     stem = [(6, 6), (8, 3), (15, 2.5), (16, 4), (17, 2.5), (18, 5)]
     outer = [(18, 5), (21, 9), (28, 11.5), (36, 12.5), (38, 13.5)]

@@ -42,7 +42,7 @@ const FILES: [(&str, &[u8]); 5] = [
 /// Where each stands at the start: metres beyond the left (below 0) or right end of the row, and before it.
 const PLACES: [Vec2; 5] = [
     Vec2::new(-0.3, 1.5),
-    Vec2::new(-2.2, 0.1),
+    Vec2::new(-2.6, 1.3),
     Vec2::new(0.5, 0.8),
     Vec2::new(1.5, -0.2),
     Vec2::new(2.2, -2.2),

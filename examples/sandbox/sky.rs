@@ -21,7 +21,7 @@ pub const SUNWARDS: Vec3 = Vec3::new(4.0, 7.0, 5.0);
 /// Colours of the zenith, the horizon and the meadow in linear light.
 const ZENITH: Vec3 = Vec3::new(0.12, 0.30, 0.68);
 const HORIZON: Vec3 = Vec3::new(0.86, 0.92, 0.96);
-const MEADOW: Vec3 = Vec3::new(0.30, 0.36, 0.20);
+const MEADOW: Vec3 = Vec3::new(0.46, 0.47, 0.33);
 
 /// Light of the glow around the sun.
 const GLOW: Vec3 = Vec3::new(2.6, 2.3, 1.8);

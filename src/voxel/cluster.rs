@@ -67,7 +67,7 @@ pub(super) fn reduced(voxels: &[PaletteEntry]) -> (Palette, Vec<u8>) {
         };
         let [low, high] = clusters.swap_remove(place).split(&cells);
         // A cluster whose cells could not be told apart is done with.
-        let is_done = high.cells.is_empty();
+        let is_done = low.cells.is_empty() || high.cells.is_empty();
         clusters.extend(
             [low, high]
                 .into_iter()
@@ -95,7 +95,8 @@ fn gather(voxels: &[PaletteEntry]) -> (Vec<Cell>, Vec<u32>, [Vec<u32>; KINDS]) {
     // Its hash is a random one: voxels come from outside, and could be made to collide.
     let mut known: HashMap<u64, u32> = HashMap::new();
     let mut last = (u64::MAX, 0);
-    let mut cells: Vec<Cell> = Vec::new();
+    // The bytes of each cell's voxels added up, and their number.
+    let mut sums: Vec<([u64; 6], u64)> = Vec::new();
     let mut kinds = [const { Vec::new() }; KINDS];
     let mut places = Vec::with_capacity(voxels.len());
     for voxel in voxels {
@@ -103,33 +104,30 @@ fn gather(voxels: &[PaletteEntry]) -> (Vec<Cell>, Vec<u32>, [Vec<u32>; KINDS]) {
         // Neighbours in Morton order are often nearly alike, which spares the look-up.
         let mut found = || {
             *known.entry(key).or_insert_with(|| {
-                let place = u32::try_from(cells.len()).unwrap_or(u32::MAX);
+                let place = u32::try_from(sums.len()).unwrap_or(u32::MAX);
                 if let Some(members) = kinds.get_mut(kind(voxel)) {
                     members.push(place);
                 }
-                cells.push(Cell {
-                    mean: [0.0; 6],
-                    weight: 0.0,
-                    cluster: 0,
-                });
+                sums.push(([0; 6], 0));
                 place
             })
         };
         let place = if last.0 == key { last.1 } else { found() };
         last = (key, place);
-        if let Some(cell) = cells.get_mut(place as usize) {
-            // Sums of bytes for now.
-            for (sum, byte) in cell.mean.iter_mut().zip(bytes(voxel)) {
-                *sum += f32::from(byte);
+        if let Some((sums, count)) = sums.get_mut(place as usize) {
+            for (sum, byte) in sums.iter_mut().zip(bytes(voxel)) {
+                *sum += u64::from(byte);
             }
-            cell.weight += 1.0;
+            *count += 1;
         }
         places.push(place);
     }
-    for cell in &mut cells {
-        cell.mean = point(cell.mean.map(|sum| sum / cell.weight));
-    }
-    (cells, places, kinds)
+    let cells = sums.into_iter().map(|(sums, count)| Cell {
+        mean: point(sums.map(|sum| sum as f32 / count as f32)),
+        weight: count as f32,
+        cluster: 0,
+    });
+    (cells.collect(), places, kinds)
 }
 
 fn bytes(voxel: &PaletteEntry) -> [u8; 6] {
@@ -318,6 +316,21 @@ mod tests {
             (entry.rgba[3], entry.metallic, entry.roughness),
             (70, 0, 10)
         );
+    }
+
+    #[test]
+    fn colours_that_differ_by_less_than_a_cell_end_in_a_palette_too() {
+        // A chain of tiny steps, where means round to one of their values.
+        let voxels: Vec<PaletteEntry> = (0..4_000_u32)
+            .map(|i| PaletteEntry {
+                rgba: [(i % 3) as u8, (i / 3 % 3) as u8, 128 + (i % 2) as u8, 255],
+                metallic: (i % 5) as u8,
+                roughness: 250 + (i % 6) as u8,
+            })
+            .collect();
+        let (palette, indices) = reduced(&voxels);
+        assert!((1..=255).contains(&palette.entries().len()));
+        assert!(indices.iter().all(|&index| palette.get(index).is_some()));
     }
 
     #[test]

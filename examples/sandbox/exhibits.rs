@@ -106,7 +106,7 @@ fn exhibit(name: &'static str, model: Handle<VoxelModel>, place: Transform) -> i
 #[derive(Parser, ConsoleCommand)]
 #[command(name = "exhibit")]
 struct Exhibit {
-    /// gold_cup, chrome_ball, glass_bottle, ice_crystal or stained_window
+    /// What it is called
     name: Option<String>,
 }
 

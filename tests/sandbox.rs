@@ -201,6 +201,20 @@ fn photograph(screen: &VirtualScreen, image: &Path, shot: &Path) -> Picture {
     Picture::open(shot).unwrap_or_else(|error| panic!("{error}\n{}", text(&output)))
 }
 
+/// The part of a region's pixels that are of a kind.
+fn part_where(
+    picture: &Picture,
+    columns: std::ops::Range<u32>,
+    rows: std::ops::Range<u32>,
+    is_meant: impl Fn([u8; 4]) -> bool,
+) -> f64 {
+    let places = rows.flat_map(|y| columns.clone().map(move |x| y * picture.width() + x));
+    let all: Vec<bool> = places
+        .map(|place| is_meant(picture.pixels()[place as usize]))
+        .collect();
+    all.iter().filter(|&&is_meant| is_meant).count() as f64 / all.len() as f64
+}
+
 /// The part of a region's pixels in which two pictures differ clearly.
 fn difference(
     one: &Picture,
@@ -248,6 +262,16 @@ fn the_window_shows_the_thing_where_it_stands() {
     assert_eq!((house.width(), house.height()), (1280, 720));
     assert!(colours(&empty) > 500, "the ground is there");
     assert!(colours(&house) > 1000, "the house has many colours");
+    // Without the sky's light metal would be black.
+    let gold = part_where(&empty, 200..370, 370..560, |[r, g, b, _]| {
+        r > 120 && g > 80 && b < g / 2
+    });
+    assert!(gold > 0.1, "the gold cup is {gold} of where it stands");
+    // The meadow shows through the bottle's neck, greener than it is.
+    let glass = part_where(&empty, 950..970, 400..440, |[r, g, b, _]| {
+        g > r && g > b && r > 60
+    });
+    assert!(glass > 0.8, "the bottle is {glass} of where its neck is");
     let where_it_stands = difference(&empty, &house, 540..740, 200..500);
     assert!(
         where_it_stands > 0.5,

@@ -20,7 +20,7 @@ F5 / F9         save / load the ground
 drop a file     make it where you point
 P               photo of what you see: make that
 G               things: on their own / ground
-`               console: /trellis help";
+`               console: /trellis help, exhibit";
 
 /// How long a notice stays.
 const NOTICE: Duration = Duration::from_secs(4);

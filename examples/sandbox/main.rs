@@ -7,6 +7,7 @@
 mod aim;
 mod args;
 mod dig;
+mod exhibits;
 mod ground;
 mod hotbar;
 mod hud;
@@ -14,6 +15,7 @@ mod pictures;
 mod report;
 mod scene;
 mod screenshot;
+mod sky;
 mod window;
 
 use bevy::prelude::*;
@@ -29,13 +31,16 @@ fn main() -> AppExit {
     window::add_default_plugins(&mut app, &args);
     app.add_plugins(TrellisPlugin).add_plugins((
         scene::plugin,
+        sky::plugin,
         ground::plugin,
+        exhibits::plugin,
         pictures::plugin,
         report::plugin,
         screenshot::plugin,
     ));
     if !args.headless {
-        app.add_plugins((aim::plugin, dig::plugin, hotbar::plugin, hud::plugin));
+        app.add_plugins((aim::plugin, dig::plugin, hotbar::plugin, hud::plugin))
+            .add_plugins(exhibits::console);
     }
     app.insert_resource(args).run()
 }

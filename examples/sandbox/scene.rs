@@ -1,4 +1,4 @@
-//! The place: ground, sun, sky, and the camera one flies with.
+//! The place: meadow, sun, and the camera one flies with.
 
 use bevy::camera::visibility::RenderLayers;
 use bevy::camera_controller::free_camera::{FreeCamera, FreeCameraPlugin};
@@ -9,9 +9,7 @@ use crossworld_trellis::prelude::*;
 use crossworld_trellis::voxel::Material;
 
 use crate::args::Args;
-
-/// Sky behind everything; the fog of the ground fades into it.
-const SKY: Color = Color::srgb(0.53, 0.74, 0.92);
+use crate::sky::{SKY, SUNWARDS};
 
 /// Half the meadow's edge in metres.
 const FAR: f32 = 200.0;
@@ -30,11 +28,6 @@ pub struct PhotoCamera;
 pub fn plugin(app: &mut App) {
     app.add_plugins(FreeCameraPlugin)
         .insert_resource(ClearColor(SKY))
-        .insert_resource(GlobalAmbientLight {
-            brightness: 1_600.0,
-            color: SKY.mix(&Color::WHITE, 0.5),
-            ..default()
-        })
         .add_systems(Startup, (spawn_meadow, spawn_sun, spawn_eye));
 }
 
@@ -81,7 +74,7 @@ fn spawn_sun(mut commands: Commands) {
             ..default()
         }
         .build(),
-        Transform::from_xyz(4.0, 7.0, 5.0).looking_at(Vec3::ZERO, Vec3::Y),
+        Transform::from_translation(SUNWARDS).looking_at(Vec3::ZERO, Vec3::Y),
         RenderLayers::from_layers(&[0, SCENERY]),
     ));
 }

@@ -2,7 +2,7 @@
 
 use glam::Vec3;
 
-use super::NEIGHBORS;
+use super::order::back_to_front;
 use super::quads::{Quad, Quads};
 use crate::voxel::Palette;
 
@@ -11,7 +11,7 @@ use crate::voxel::Palette;
 pub struct ChunkMesh {
     /// Faces of opaque voxels.
     pub opaque: MeshBuffers,
-    /// Faces of voxels that light passes through.
+    /// Faces of voxels that light passes through, in the order in which they are blended.
     pub translucent: MeshBuffers,
 }
 
@@ -59,30 +59,77 @@ impl MeshBuffers {
 }
 
 impl MeshBuffers {
-    /// Vertices and indices of quads.
+    /// Vertices and indices of quads, direction by direction.
+    pub(super) fn of_quads(quads: &Quads) -> Self {
+        let mut rows = Rows::with_capacity(quads.iter().map(Vec::len).sum());
+        for (normal, quads) in NORMALS.into_iter().zip(quads) {
+            rows.extend(normal, quads.iter());
+        }
+        rows.into_buffers()
+    }
+
+    /// Vertices and indices of the quads that are translucent, in the order in which they are blended.
+    pub(super) fn of_glass(quads: &Quads) -> Self {
+        let ordered = back_to_front(quads);
+        let mut rows = Rows::with_capacity(ordered.len());
+        for (side, quad) in &ordered {
+            let normal = NORMALS.get(*side).copied().unwrap_or(Vec3::Y);
+            rows.extend(normal, std::iter::once(quad));
+        }
+        rows.into_buffers()
+    }
+}
+
+/// The directions of [`super::NEIGHBORS`].
+const NORMALS: [Vec3; 6] = [
+    Vec3::NEG_X,
+    Vec3::X,
+    Vec3::NEG_Y,
+    Vec3::Y,
+    Vec3::NEG_Z,
+    Vec3::Z,
+];
+
+/// Buffers in the making. Four corners at once keep the loops free of checks for room; flattening them costs nothing.
+struct Rows {
+    positions: Vec<[[f32; 3]; 4]>,
+    normals: Vec<[[f32; 3]; 4]>,
+    uvs: Vec<[[f32; 2]; 4]>,
+}
+
+impl Rows {
+    fn with_capacity(quads: usize) -> Self {
+        Self {
+            positions: Vec::with_capacity(quads),
+            normals: Vec::with_capacity(quads),
+            uvs: Vec::with_capacity(quads),
+        }
+    }
+
+    /// Adds quads that look the same way.
+    fn extend<'a>(&mut self, normal: Vec3, quads: impl Iterator<Item = &'a Quad> + Clone) {
+        let sides = sides(normal);
+        self.positions
+            .extend(quads.clone().map(|quad| corners(quad, sides)));
+        self.normals
+            .resize(self.positions.len(), [normal.to_array(); 4]);
+        self.uvs
+            .extend(quads.map(|quad| [Palette::uv(quad.index); 4]));
+    }
+
     #[expect(
         clippy::cast_possible_truncation,
         reason = "a chunk has fewer than 200 000 faces"
     )]
-    pub(super) fn of_quads(quads: &Quads) -> Self {
-        let count = quads.iter().map(Vec::len).sum();
-        // Four corners at once keep the loops free of checks for room; flattening them costs nothing.
-        let mut positions: Vec<[[f32; 3]; 4]> = Vec::with_capacity(count);
-        let mut normals: Vec<[[f32; 3]; 4]> = Vec::with_capacity(count);
-        let mut uvs: Vec<[[f32; 2]; 4]> = Vec::with_capacity(count);
-        for (normal, quads) in NEIGHBORS.map(|step| step.as_vec3()).into_iter().zip(quads) {
-            let sides = sides(normal);
-            positions.extend(quads.iter().map(|quad| corners(quad, sides)));
-            normals.resize(positions.len(), [normal.to_array(); 4]);
-            uvs.extend(quads.iter().map(|quad| [Palette::uv(quad.index); 4]));
-        }
+    fn into_buffers(self) -> MeshBuffers {
         // Two triangles, split along the diagonal of corners 1 and 2, which lie opposite each other.
         let triangles = |a: u32| [a + 2, a, a + 1, a + 1, a + 3, a + 2];
+        let count = self.positions.len();
         let indices: Vec<[u32; 6]> = (0..count).map(|quad| triangles(quad as u32 * 4)).collect();
-        Self {
-            positions: positions.into_flattened(),
-            normals: normals.into_flattened(),
-            uvs: uvs.into_flattened(),
+        MeshBuffers {
+            positions: self.positions.into_flattened(),
+            normals: self.normals.into_flattened(),
+            uvs: self.uvs.into_flattened(),
             indices: indices.into_flattened(),
         }
     }

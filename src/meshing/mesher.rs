@@ -59,7 +59,7 @@ impl ChunkMesher {
         };
         ChunkMesh {
             opaque: MeshBuffers::of_quads(&of_kind(false)),
-            translucent: MeshBuffers::of_quads(&of_kind(true)),
+            translucent: MeshBuffers::of_glass(&of_kind(true)),
         }
     }
 

@@ -2,14 +2,16 @@
 //!
 //! Plain data without Bevy. Positions are in voxels from the chunk's minimum corner, in the frame of
 //! [`crate::voxel`]; a voxel's colour is a texel of the palette's texture ([`Palette::uv`]), so that merged quads
-//! need no vertex colours. A face of a voxel is *visible* where the neighbour cell is empty, or translucent with
-//! another palette index: glass shows what is behind it, but has no walls inside itself. Cells outside the chunk are
-//! empty where the octree ends. This room does *not* place meshes in a world.
+//! need no vertex colours. A face of a voxel is *visible* where the neighbour cell is empty, or translucent and not of the
+//! same [kind of glass](crate::voxel::GlassKinds): glass shows what is behind it, but has no walls inside itself. Cells
+//! outside the chunk are empty where the octree ends. Translucent quads come in the order in which they are to be blended,
+//! see `order`. This room does *not* place meshes in a world.
 //!
 //! [`Palette::uv`]: crate::voxel::Palette::uv
 
 mod buffers;
 mod mesher;
+mod order;
 mod padded;
 mod quads;
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 use wide::u8x32;
 
-use crate::voxel::{CHUNK_EDGE, ChunkLayer, ChunkVoxels, Palette};
+use crate::voxel::{CHUNK_EDGE, ChunkLayer, ChunkVoxels, GlassKinds, Palette};
 
 /// Palette indices of a row of 32 cells along x.
 pub(super) type Row = [u8; CHUNK_EDGE];
@@ -16,7 +16,7 @@ pub(super) type Row = [u8; CHUNK_EDGE];
 const EDGE: usize = CHUNK_EDGE + 2;
 
 /// A value per row, `[z][y]`; the chunk's own rows are 1 to 32 on both axes.
-type Rows<T> = [[T; EDGE]; EDGE];
+pub(super) type Rows<T> = [[T; EDGE]; EDGE];
 
 /// Palette indices and occupancy of a chunk and its border. Edges and corners of the border stay empty: no face
 /// looks at them.
@@ -26,6 +26,8 @@ pub(super) struct PaddedChunk {
     pub(super) opaque: Box<Rows<u32>>,
     /// One bit a cell, set where it is translucent.
     pub(super) translucent: Box<Rows<u32>>,
+    /// Kinds of glass, 0 where there is none. Up to date only in rows that have some.
+    pub(super) kinds: Box<Rows<Row>>,
     /// The cells before and after each row.
     pub(super) ends: Box<Rows<[End; 2]>>,
 }
@@ -33,7 +35,8 @@ pub(super) struct PaddedChunk {
 /// A cell of the border at an end of a row.
 #[derive(Clone, Copy, Default)]
 pub(super) struct End {
-    pub(super) index: u8,
+    /// Its kind of glass, 0 for none.
+    pub(super) kind: u8,
     pub(super) opaque: bool,
 }
 
@@ -43,6 +46,7 @@ impl Default for PaddedChunk {
             cells: Box::new([[[0; CHUNK_EDGE]; EDGE]; EDGE]),
             opaque: Box::new([[0; EDGE]; EDGE]),
             translucent: Box::new([[0; EDGE]; EDGE]),
+            kinds: Box::new([[[0; CHUNK_EDGE]; EDGE]; EDGE]),
             ends: Box::new([[[End::default(); 2]; EDGE]; EDGE]),
         }
     }
@@ -56,9 +60,12 @@ impl PaddedChunk {
         [before_x, after_x, before_y, after_y, before_z, after_z]: &[ChunkLayer; 6],
         glass: &Translucency,
     ) {
-        let end = |index| End {
-            index,
-            opaque: index != 0 && !glass.contains(index),
+        let end = |index| {
+            let kind = glass.kind(index);
+            End {
+                kind,
+                opaque: index != 0 && kind == 0,
+            }
         };
         for z in 0..CHUNK_EDGE {
             for (y, row) in rows(chunk, z).iter().enumerate() {
@@ -74,38 +81,43 @@ impl PaddedChunk {
         }
     }
 
-    /// One bit for each cell of a row, set where the next has its index; the last has no next. Takes padded places.
-    pub(super) fn same_as_next(&self, y: usize, z: usize) -> u32 {
-        // Read one cell further on, since to move a row by a cell would cost more than the comparison.
-        let further_on = (z * EDGE + y) * CHUNK_EDGE + 1;
-        let cells = self.cells.as_flattened().as_flattened();
-        let next = cells[further_on..].first_chunk().unwrap_or(&EMPTY);
-        equal_cells(&self.cells[z][y], next) & (u32::MAX >> 1)
-    }
-
     fn put(&mut self, y: usize, z: usize, row: &Row, glass: &Translucency) {
-        let translucent = glass.cells(row);
         self.cells[z][y] = *row;
-        self.opaque[z][y] = !equal_cells(row, &EMPTY) & !translucent;
+        let solid = !equal_cells(row, &EMPTY);
+        let translucent = if glass.any && solid != 0 {
+            let kinds = row.map(|index| glass.kind(index));
+            self.kinds[z][y] = kinds;
+            !equal_cells(&kinds, &EMPTY)
+        } else {
+            0
+        };
+        self.opaque[z][y] = solid & !translucent;
         self.translucent[z][y] = translucent;
     }
 }
 
-/// Which palette indices are translucent. Empty space and indices that a palette lacks are not.
+/// One bit for each cell of a row, set where the next has its value; the last has no next. Takes padded places.
+pub(super) fn same_as_next(rows: &Rows<Row>, y: usize, z: usize) -> u32 {
+    // Read one cell further on, since to move a row by a cell would cost more than the comparison.
+    let further_on = (z * EDGE + y) * CHUNK_EDGE + 1;
+    let cells = rows.as_flattened().as_flattened();
+    let next = cells[further_on..].first_chunk().unwrap_or(&EMPTY);
+    equal_cells(&rows[z][y], next) & (u32::MAX >> 1)
+}
+
+/// Which palette indices are translucent, and what kinds of glass. Empty space and indices that a palette lacks are
+/// not.
 pub(super) struct Translucency {
     any: bool,
-    of_index: [bool; 256],
+    kinds: GlassKinds,
 }
 
 impl Translucency {
     pub(super) fn of(palette: &Palette) -> Self {
-        let mut of_index = [false; 256];
-        for (slot, entry) in of_index.iter_mut().skip(1).zip(palette.entries()) {
-            *slot = entry.is_translucent();
-        }
+        let kinds = GlassKinds::of(palette);
         Self {
-            any: of_index.contains(&true),
-            of_index,
+            any: kinds.any(),
+            kinds,
         }
     }
 
@@ -115,20 +127,11 @@ impl Translucency {
     }
 
     pub(super) fn contains(&self, index: u8) -> bool {
-        self.of_index
-            .get(usize::from(index))
-            .copied()
-            .unwrap_or(false)
+        self.kind(index) != 0
     }
 
-    /// One bit for each cell of a row, set where it is translucent.
-    fn cells(&self, row: &Row) -> u32 {
-        if !self.any {
-            return 0;
-        }
-        row.iter().rev().fold(0, |bits, &index| {
-            (bits << 1) | u32::from(self.contains(index))
-        })
+    fn kind(&self, index: u8) -> u8 {
+        self.kinds.kind(index)
     }
 }
 

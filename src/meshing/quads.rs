@@ -11,7 +11,7 @@
     reason = "rows, layers and bits count to the edge that every array here has"
 )]
 
-use super::padded::{PaddedChunk, equal_cells};
+use super::padded::{PaddedChunk, equal_cells, same_as_next};
 use crate::voxel::CHUNK_EDGE;
 
 /// A rectangle of unit faces of one palette index.
@@ -86,13 +86,14 @@ impl QuadFinder {
             return;
         }
         let row = &cells[pz][py];
-        // A neighbour hides a face if it is opaque, or glass of the same index.
-        let visible = |py: usize, pz: usize| {
-            let alike = match glass {
+        // A neighbour hides a face if it is opaque, or glass of the same kind.
+        let visible = |to_y: usize, to_z: usize| {
+            let both = glass & chunk.translucent[to_z][to_y];
+            let alike = match both {
                 0 => 0,
-                glass => glass & equal_cells(row, &cells[pz][py]),
+                both => both & equal_cells(&chunk.kinds[pz][py], &chunk.kinds[to_z][to_y]),
             };
-            solid & !(opaque[pz][py] | alike)
+            solid & !(opaque[to_z][to_y] | alike)
         };
         let along_y = [visible(py - 1, pz), visible(py + 1, pz)];
         let along_z = [visible(py, pz - 1), visible(py, pz + 1)];
@@ -101,7 +102,7 @@ impl QuadFinder {
         if any(along_x) | any(along_y) | any(along_z) == 0 {
             return;
         }
-        let same_x = chunk.same_as_next(py, pz);
+        let same_x = same_as_next(cells, py, pz);
         let same_y = equal_cells(row, &cells[pz][py + 1]);
         let same_z = equal_cells(row, &cells[pz + 1][py]);
         let [x_layers, y_layers, z_layers] = &mut *self.layers;
@@ -136,10 +137,10 @@ fn visible_along_x(chunk: &PaddedChunk, py: usize, pz: usize) -> [u32; 2] {
     let [before, after] = ends.map(|end| u32::from(end.opaque));
     let mut hidden = [opaque << 1 | before, opaque >> 1 | after << 31];
     if glass != 0 {
-        let row = &chunk.cells[pz][py];
-        let same = chunk.same_as_next(py, pz);
-        hidden[0] |= glass & (same << 1 | u32::from(row[0] == ends[0].index));
-        hidden[1] |= glass & (same | u32::from(row[CHUNK_EDGE - 1] == ends[1].index) << 31);
+        let row = &chunk.kinds[pz][py];
+        let same = same_as_next(&chunk.kinds, py, pz);
+        hidden[0] |= glass & (same << 1 | u32::from(row[0] == ends[0].kind));
+        hidden[1] |= glass & (same | u32::from(row[CHUNK_EDGE - 1] == ends[1].kind) << 31);
     }
     hidden.map(|hidden| (opaque | glass) & !hidden)
 }

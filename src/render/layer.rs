@@ -45,6 +45,35 @@ impl Layer {
 
     /// Draws a convex face wherever it is nearer than what is there.
     pub(super) fn draw(&mut self, corners: [Vec2; 4], nearness: Nearness, number: u32) {
+        self.draw_where(corners, nearness, number, |_, _| true);
+    }
+
+    /// The same where its nearness lies between that of two other layers of the same samples: behind what is in the one
+    /// (nothing: everywhere) and before what is in the other.
+    pub(super) fn draw_between(
+        &mut self,
+        [behind, before]: [Option<&Self>; 2],
+        corners: [Vec2; 4],
+        nearness: Nearness,
+        number: u32,
+    ) {
+        let at = |layer: Option<&Self>, place: usize, nothing: f32| {
+            let sample = layer.and_then(|layer| layer.nearest.get(place));
+            sample.map_or(nothing, |sample| sample.0)
+        };
+        self.draw_where(corners, nearness, number, |place, near| {
+            near < at(behind, place, f32::INFINITY) && near > at(before, place, f32::NEG_INFINITY)
+        });
+    }
+
+    /// Draws a convex face wherever it is nearer than what is there and the place in the layer and its nearness suit.
+    fn draw_where(
+        &mut self,
+        corners: [Vec2; 4],
+        nearness: Nearness,
+        number: u32,
+        suits: impl Fn(usize, f32) -> bool,
+    ) {
         let [a, b, c, d] = corners;
         let low = a.min(b).min(c).min(d);
         let high = a.max(b).max(c).max(d);
@@ -66,7 +95,7 @@ impl Layer {
             let span = self.nearest.get_mut(offset + start..offset + end);
             for (x, nearest) in (start..).zip(span.into_iter().flatten()) {
                 let near = nearness.at(x as f32 + 0.5, y);
-                if near > nearest.0 {
+                if near > nearest.0 && suits(offset + x, near) {
                     *nearest = (near, number);
                 }
             }

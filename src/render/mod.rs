@@ -3,8 +3,9 @@
 //! A small deferred renderer. The faces that look at the camera are drawn into a layer of nearest faces, two by two
 //! samples a pixel, and each sample is lit once: sun with soft shadows, sky and ground light, occlusion between
 //! neighbouring voxels and in hollows. Only surface faces are kept, so a solid model costs little more than a hollow
-//! one. Frame: metres, right-handed, +Y up. The light follows the camera, as in a photo studio. Translucent colours
-//! are drawn solid. One thread; see `benches/` for the time it takes.
+//! one. Translucent faces are blended over what lies behind, up to four deep, and throw no shadow; smooth ones and metal
+//! mirror a studio. Frame: metres, right-handed, +Y up. The light follows the camera, as in a photo studio. One thread;
+//! see `benches/` for the time it takes.
 
 mod cells;
 mod color;
@@ -12,6 +13,7 @@ mod crowd;
 mod ground;
 mod layer;
 mod projection;
+mod shine;
 mod solid;
 mod studio;
 mod sun;
@@ -157,16 +159,22 @@ pub fn render(models: &[Placed<'_>], view: &View) -> Result<Picture, RenderError
     let studio = Studio::new(&models, view);
     let (columns, rows) = (width as usize, height as usize);
     // Large pictures are made in bands, so that the samples of a whole one never lie in memory.
-    let band = (BAND_SAMPLES / (columns * SAMPLES * SAMPLES)).clamp(1, rows);
-    let mut layer = Layer::new(columns * SAMPLES, band * SAMPLES);
+    let band = BAND_SAMPLES / (columns * SAMPLES * SAMPLES * studio.layers());
+    let band = band.clamp(1, rows);
+    let layer = || Layer::new(columns * SAMPLES, band * SAMPLES);
+    let mut layers: Vec<Layer> = std::iter::repeat_with(layer)
+        .take(studio.layers())
+        .collect();
     let mut seen = SurfaceCache::new();
     let mut light = vec![Vec4::ZERO; columns];
     let mut rgba = Vec::with_capacity(rows * columns * 4);
     for first in (0..rows).step_by(band) {
-        layer.restart(first * SAMPLES);
-        studio.draw(&mut layer);
+        for layer in &mut layers {
+            layer.restart(first * SAMPLES);
+        }
+        studio.draw(&mut layers);
         for row in first..rows.min(first + band) {
-            studio.light_row(&layer, row, &mut seen, &mut light);
+            studio.light_row(&layers, row, &mut seen, &mut light);
             rgba.extend(light.iter().flat_map(|&light| color::pixel(light)));
         }
     }

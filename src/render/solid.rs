@@ -2,7 +2,7 @@
 
 use glam::{IVec3, Vec2, Vec3};
 
-use crate::voxel::{PaletteEntry, VoxelModel};
+use crate::voxel::{GlassKinds, PaletteEntry, VoxelModel};
 
 use super::Placed;
 use super::cells::CellSet;
@@ -17,9 +17,14 @@ pub(super) struct Solid<'a> {
     voxel_size: f32,
     /// The smallest box of the world around the voxels.
     pub(super) bounds: Box3,
+    /// Cells that light does not pass through.
     cells: CellSet,
+    glass: GlassKinds,
     surface: Vec<SurfaceVoxel>,
+    /// Of opaque voxels, which are what darkens hollows.
     crowd: Crowd,
+    /// Of all voxels, where there is glass.
+    shape: Option<Crowd>,
 }
 
 /// A voxel with an uncovered side.
@@ -88,31 +93,60 @@ impl<'a> Solid<'a> {
         let world = |cell: IVec3| corner + cell.as_vec3() * voxel_size;
         let low = IVec3::from(bounds.min.map(i32::from));
         let high = IVec3::from(bounds.max.map(i32::from)) + IVec3::ONE;
-        let (coords, indices): (Vec<[u16; 3]>, Vec<u8>) = model.cells().unzip();
-        let cells = CellSet::new(low, high - low, &coords);
-        let voxels = coords.iter().zip(&indices);
-        let surface = voxels
-            .map(|(&cell, &palette_index)| SurfaceVoxel {
-                cell,
-                open_sides: cells.open_sides(IVec3::from(cell.map(i32::from))),
-                palette_index,
-            })
-            .filter(|voxel| voxel.open_sides != 0)
+        let glass = GlassKinds::of(model.palette());
+        let is_opaque = |(_, index): &([u16; 3], u8)| glass.kind(*index) == 0;
+        let coords: Vec<[u16; 3]> = model
+            .cells()
+            .filter(is_opaque)
+            .map(|(cell, _)| cell)
             .collect();
-        Some(Self {
+        let crowd = Crowd::new(low, high - low, &coords);
+        let shape = glass.any().then(|| {
+            let all: Vec<[u16; 3]> = model.cells().map(|(cell, _)| cell).collect();
+            Crowd::new(low, high - low, &all)
+        });
+        let mut solid = Self {
             model,
             corner,
             voxel_size,
             bounds: [world(low), world(high)],
-            cells,
-            surface,
-            crowd: Crowd::new(low, high - low, &coords),
-        })
+            cells: CellSet::new(low, high - low, &coords),
+            glass,
+            surface: Vec::new(),
+            crowd,
+            shape,
+        };
+        let voxels = model.cells().map(|(cell, palette_index)| SurfaceVoxel {
+            cell,
+            open_sides: solid.open_sides(cell, palette_index),
+            palette_index,
+        });
+        solid.surface = voxels.filter(|voxel| voxel.open_sides != 0).collect();
+        Some(solid)
+    }
+
+    /// Which sides of a voxel can be seen, one bit for each of [`SIDES`]: not those at opaque voxels, and of glass not
+    /// those at the same glass.
+    fn open_sides(&self, cell: [u16; 3], palette_index: u8) -> u8 {
+        let at = IVec3::from(cell.map(i32::from));
+        let mut open = self.cells.open_sides(at);
+        let kind = self.glass.kind(palette_index);
+        if kind != 0 {
+            for (side, step) in SIDES.into_iter().enumerate() {
+                let beside = (at + step).to_array().map(u32::try_from);
+                if let [Ok(x), Ok(y), Ok(z)] = beside
+                    && self.glass.kind(self.model.octree().get([x, y, z])) == kind
+                {
+                    open &= !(1 << side);
+                }
+            }
+        }
+        open
     }
 
     /// Boxes of the world that together hold all voxels, tighter than [`Solid::bounds`].
     pub(super) fn outline(&self) -> impl Iterator<Item = Box3> {
-        let boxes = self.crowd.outline().iter();
+        let boxes = self.shape().outline().iter();
         boxes.map(|corners| corners.map(|corner| self.world(corner)))
     }
 
@@ -132,9 +166,16 @@ impl<'a> Solid<'a> {
         self.corner + cell.as_vec3() * self.voxel_size
     }
 
-    /// Adds all uncovered faces that show their front to a viewer.
-    pub(super) fn faces_seen(&self, number: u32, viewer: &Projection, faces: &mut Vec<Face>) {
-        for voxel in &self.surface {
+    /// Adds all uncovered faces that show their front to a viewer: of glass, or of what is opaque.
+    pub(super) fn faces_seen(
+        &self,
+        number: u32,
+        viewer: &Projection,
+        glass: bool,
+        faces: &mut Vec<Face>,
+    ) {
+        let is_meant = |voxel: &&SurfaceVoxel| (self.glass.kind(voxel.palette_index) != 0) == glass;
+        for voxel in self.surface.iter().filter(is_meant) {
             let at = IVec3::from(voxel.cell.map(i32::from));
             let middle = self.world(at) + self.voxel_size / 2.0;
             for (side, normal) in (0..).zip(SIDES) {
@@ -195,6 +236,23 @@ impl<'a> Solid<'a> {
     pub(super) fn crowding(&self, point: Vec3, normal: Vec3) -> f32 {
         self.crowd
             .before((point - self.corner) / self.voxel_size, normal)
+    }
+
+    /// Away from where the space around a point is full: a normal of the shape that the voxels stand for, of any length.
+    pub(super) fn outwards(&self, point: Vec3) -> Vec3 {
+        let cell = (point - self.corner) / self.voxel_size;
+        let sides = SIDES.map(|side| side.as_vec3());
+        let full = sides.map(|side| side * self.shape().before(cell, side));
+        -full.into_iter().sum::<Vec3>()
+    }
+
+    fn shape(&self) -> &Crowd {
+        self.shape.as_ref().unwrap_or(&self.crowd)
+    }
+
+    /// Whether there is any glass.
+    pub(super) fn has_glass(&self) -> bool {
+        self.glass.any()
     }
 
     /// What a face is made of.

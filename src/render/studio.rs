@@ -5,11 +5,15 @@ use glam::{Vec2, Vec3, Vec4};
 use super::color::{linear, soften};
 use super::ground::Ground;
 use super::layer::Layer;
-use super::projection::{Box3, Projection};
+use super::projection::{Box3, Nearness, Projection};
+use super::shine::{fresnel, mirrored};
 use super::solid::{Face, Solid};
 use super::sun::Sun;
 use super::surface::{Surface, SurfaceCache};
 use super::{Background, Placed, View};
+
+/// Panes of glass that are looked through, at most; what lies behind more of them is hidden by no other.
+const PANES: usize = 4;
 
 /// Samples along an edge of a pixel.
 pub(super) const SAMPLES: usize = 2;
@@ -28,8 +32,10 @@ const BACKDROP: [[u8; 3]; 3] = [[190, 211, 230], [236, 240, 242], [218, 217, 214
 /// Everything that one picture needs.
 pub(super) struct Studio<'a> {
     solids: Vec<Solid<'a>>,
-    /// All faces that the camera may see; a sample's number is a place in here, from 1.
+    /// All faces that the camera may see, those of glass last; a sample's number is a place in here, from 1.
     faces: Vec<Face>,
+    /// How many of them are opaque.
+    opaque: usize,
     camera: Projection,
     sun: Sun,
     ground: Option<Ground>,
@@ -60,11 +66,16 @@ impl<'a> Studio<'a> {
         let ground = (!solids.is_empty()).then(|| Ground::under(&solids, bounds, &sun));
         let mut faces = Vec::new();
         for (number, solid) in (0..).zip(&solids) {
-            solid.faces_seen(number, &camera, &mut faces);
+            solid.faces_seen(number, &camera, false, &mut faces);
+        }
+        let opaque = faces.len();
+        for (number, solid) in (0..).zip(&solids).filter(|(_, solid)| solid.has_glass()) {
+            solid.faces_seen(number, &camera, true, &mut faces);
         }
         Self {
             solids,
             faces,
+            opaque,
             camera,
             sun,
             ground,
@@ -73,25 +84,53 @@ impl<'a> Studio<'a> {
         }
     }
 
-    /// Draws all faces into a layer.
-    pub(super) fn draw(&self, layer: &mut Layer) {
-        for (number, face) in (1..).zip(&self.faces) {
-            if let Some(solid) = self.solid(face) {
-                let corners = solid.corners(face);
-                let [corner, ..] = corners;
-                layer.draw(
-                    corners.map(|point| self.camera.project(point)),
-                    self.camera.nearness_over(corner, face.normal().as_vec3()),
-                    number,
-                );
+    /// Layers that samples need: one for what is opaque, and those of the nearest panes of glass.
+    pub(super) fn layers(&self) -> usize {
+        match self.faces.len() > self.opaque {
+            true => 1 + PANES,
+            false => 1,
+        }
+    }
+
+    /// Draws all faces: the opaque ones into the first layer, glass into the others, the nearest first.
+    pub(super) fn draw(&self, layers: &mut [Layer]) {
+        let (opaque, glass) = self.faces.split_at(self.opaque.min(self.faces.len()));
+        let Some((first, panes)) = layers.split_first_mut() else {
+            return;
+        };
+        for (number, face) in (1..).zip(opaque) {
+            self.project(face, |corners, nearness| {
+                first.draw(corners, nearness, number);
+            });
+        }
+        for place in 0..panes.len() {
+            let (nearer, rest) = panes.split_at_mut(place);
+            let Some(pane) = rest.first_mut() else { return };
+            let between = [nearer.last(), Some(&*first)];
+            for (number, face) in (1..).zip(&self.faces).skip(opaque.len()).take(glass.len()) {
+                self.project(face, |corners, nearness| {
+                    pane.draw_between(between, corners, nearness, number);
+                });
             }
+        }
+    }
+
+    /// Hands over where a face falls on a layer.
+    fn project(&self, face: &Face, draw: impl FnOnce([Vec2; 4], Nearness)) {
+        if let Some(solid) = self.solid(face) {
+            let corners = solid.corners(face);
+            let [corner, ..] = corners;
+            draw(
+                corners.map(|point| self.camera.project(point)),
+                self.camera.nearness_over(corner, face.normal().as_vec3()),
+            );
         }
     }
 
     /// The pixels of a row: linear light times alpha.
     pub(super) fn light_row(
         &self,
-        layer: &Layer,
+        layers: &[Layer],
         row: usize,
         seen: &mut SurfaceCache,
         pixels: &mut [Vec4],
@@ -105,16 +144,18 @@ impl<'a> Studio<'a> {
                     row * SAMPLES + phase / SAMPLES,
                 );
                 let ray = self.camera.ray(Vec2::new(x as f32, y as f32) + 0.5);
-                let (_, number) = layer.get(x, y);
-                let light = self
-                    .face(number)
-                    .and_then(|(solid, face)| {
-                        let make = || Some(Surface::new(solid, face, &self.sun));
-                        let surface = seen.get(number, make)?;
-                        Some(self.light(solid, face, &surface, ray, phase))
-                    })
-                    .map(|light| light.extend(1.0));
-                *pixel += light.unwrap_or_else(|| self.behind(empty, ray));
+                let mut through = 1.0;
+                let (behind, panes) = layers.split_at(1);
+                for layer in panes.iter().chain(behind) {
+                    let (_, number) = layer.get(x, y);
+                    if let Some(light) = self.light(number, seen, ray, phase) {
+                        *pixel += light * through;
+                        through *= 1.0 - light.w.min(1.0);
+                    }
+                }
+                if through > 0.0 {
+                    *pixel += self.behind(empty, ray) * through;
+                }
             }
             *pixel /= (SAMPLES * SAMPLES) as f32;
         }
@@ -132,15 +173,11 @@ impl<'a> Studio<'a> {
         Some((self.solid(face)?, face))
     }
 
-    /// Light that a sample of a face sends to the camera.
-    fn light(
-        &self,
-        solid: &Solid<'_>,
-        face: &Face,
-        surface: &Surface,
-        ray: Vec3,
-        phase: usize,
-    ) -> Vec3 {
+    /// Light that a sample of a face sends to the camera, and how much of what lies behind it hides; `None` for no face.
+    fn light(&self, number: u32, seen: &mut SurfaceCache, ray: Vec3, phase: usize) -> Option<Vec4> {
+        let (solid, face) = self.face(number)?;
+        let make = || Some(Surface::new(solid, face, &self.sun));
+        let surface = seen.get(number, make)?;
         let normal = surface.normal;
         let reach = normal.dot(surface.corner - self.camera.eye) / normal.dot(ray);
         let point = self.camera.eye + ray * reach;
@@ -153,12 +190,31 @@ impl<'a> Studio<'a> {
         };
         // A corner takes a little of the sun too: its shadow map is too coarse for the last step.
         let light = skylight(normal) * open + SUNLIGHT * sun * (0.7 + 0.3 * open);
-        let mirror = || skylight(ray - 2.0 * ray.dot(normal) * normal) * 1.6 * open;
-        let light = match surface.metallic {
-            0.0 => light,
-            metallic => light.lerp(light * 0.6 + mirror(), metallic),
-        };
-        soften(surface.albedo * light)
+        if surface.metallic == 0.0 && surface.gloss == 0.0 && surface.alpha == 1.0 {
+            return Some(soften(surface.albedo * light).extend(1.0));
+        }
+        Some(self.shine(&surface, light, ray, open))
+    }
+
+    /// The same for what is not matte and opaque: `light` is what falls on it.
+    fn shine(&self, surface: &Surface, light: Vec3, ray: Vec3, open: f32) -> Vec4 {
+        let &Surface {
+            normal,
+            smooth,
+            albedo,
+            metallic,
+            gloss,
+            alpha,
+            ..
+        } = surface;
+        let ray = ray.normalize_or(-smooth);
+        let reflected = ray.reject_from(smooth) - ray.project_onto(smooth);
+        let mirrored = mirrored(reflected, self.sun.direction, gloss);
+        let metal = light * 0.6 * (1.0 - 0.8 * gloss) + mirrored * open;
+        let part = fresnel(-ray.dot(normal), gloss) * (1.0 - metallic);
+        let own = albedo * light.lerp(metal, metallic);
+        let color = own * alpha + mirrored * (open * part);
+        soften(color).extend(alpha.max(part.min(1.0)))
     }
 
     /// What a line of sight that meets no model sees.
@@ -186,7 +242,7 @@ impl<'a> Studio<'a> {
 }
 
 /// Light from all around on a surface of this direction.
-fn skylight(normal: Vec3) -> Vec3 {
+pub(super) fn skylight(normal: Vec3) -> Vec3 {
     let up = normal.normalize_or(Vec3::Y).y;
     let end = if up > 0.0 { SKYLIGHT } else { GROUNDLIGHT };
     SIDELIGHT.lerp(end, up.abs())

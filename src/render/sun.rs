@@ -46,7 +46,8 @@ impl Sun {
         let mut faces = Vec::new();
         for solid in solids {
             faces.clear();
-            solid.faces_seen(0, &sun.view, &mut faces);
+            // Light passes through glass.
+            solid.faces_seen(0, &sun.view, false, &mut faces);
             for face in &faces {
                 let corners = solid.corners(face);
                 let normal = face.normal().as_vec3();

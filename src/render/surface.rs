@@ -14,6 +14,8 @@ const FLAT_CROWD: f32 = 0.16;
 #[derive(Clone, Copy)]
 pub(super) struct Surface {
     pub(super) normal: Vec3,
+    /// Which way the shape that the voxels stand for looks here: what it mirrors runs over its steps.
+    pub(super) smooth: Vec3,
     /// A point of its plane.
     pub(super) corner: Vec3,
     /// Part of the light from all around that reaches each corner.
@@ -25,7 +27,14 @@ pub(super) struct Surface {
     pub(super) albedo: Vec3,
     /// 0 for a dielectric, 1 for bare metal.
     pub(super) metallic: f32,
+    /// 0 for what is matte, 1 for a mirror.
+    pub(super) gloss: f32,
+    /// 1 for what light does not pass through.
+    pub(super) alpha: f32,
 }
+
+/// Roughness from which on nothing is mirrored: that of colours whose finish is not known.
+const MATTE: f32 = 204.0;
 
 impl Surface {
     pub(super) fn new(solid: &Solid<'_>, face: &Face, sun: &Sun) -> Self {
@@ -33,20 +42,33 @@ impl Surface {
         let [corner, ..] = corners;
         let normal = face.normal().as_vec3();
         let material = solid.material(face);
-        let [r, g, b, _] = material.rgba;
+        let [r, g, b, alpha] = material.drawn_rgba();
         let mut open = solid.openness(face);
         for (open, corner) in open.iter_mut().zip(corners) {
             let hollow = (solid.crowding(corner, normal) - FLAT_CROWD).clamp(0.0, 0.5);
             *open = (0.35 + 0.65 * *open) * (1.0 - 1.3 * hollow);
         }
+        let gloss = (1.0 - f32::from(material.roughness) / MATTE).max(0.0);
+        let smooth = match gloss {
+            0.0 => normal,
+            gloss => {
+                let [.., across, _] = corners;
+                let middle = (corner + across) / 2.0;
+                let out = solid.outwards(middle).normalize_or(normal);
+                normal.lerp(out, 0.75 * gloss).normalize_or(normal)
+            }
+        };
         Self {
             normal,
+            smooth,
             corner,
             open,
             facing: normal.dot(sun.direction).max(0.0),
             sunward: sun.nearness_over(corner, normal),
             albedo: linear([r, g, b]),
             metallic: f32::from(material.metallic) / 255.0,
+            gloss,
+            alpha: f32::from(alpha) / 255.0,
         }
     }
 

@@ -333,3 +333,110 @@ proptest! {
         prop_assert_eq!(render(&placed, &view).unwrap().pixels().len(), 320);
     }
 }
+
+/// A ball of one finish before a wall in two colours, red on the left and blue on the right.
+fn before_a_wall(rgba: [u8; 4], metallic: u8, roughness: u8) -> VoxelModel {
+    let (mut coords, mut colors, mut finishes) = (Vec::new(), Vec::new(), Vec::new());
+    for z in 0..24u16 {
+        for y in 0..24 {
+            for x in 0..24 {
+                let middle = Vec3::from([x, y, z].map(f32::from)) + 0.5;
+                let wall = if x < 12 {
+                    [220, 0, 0, 255]
+                } else {
+                    [0, 0, 220, 255]
+                };
+                let (color, finish) = if z == 0 {
+                    (wall, [0, 204])
+                } else if middle.distance(Vec3::splat(12.0)) < 8.0 {
+                    (rgba, [metallic, roughness])
+                } else {
+                    continue;
+                };
+                coords.push([x, y, z]);
+                colors.push(color);
+                finishes.push(finish);
+            }
+        }
+    }
+    let voxels = SparseVoxels::new(24, coords, colors, Some(finishes)).unwrap();
+    VoxelModel::from(&voxels)
+}
+
+#[test]
+fn what_lies_behind_glass_shows_through_it_and_behind_opaque_noise_it_does_not() {
+    let seen = |alpha| {
+        let model = before_a_wall([200, 220, 200, alpha], 0, 204);
+        let picture = drawn(&[place(&model)], &clear(0.0, 0.0));
+        [mean(&picture, 22..30), mean(&picture, 34..42)].map(|[r, _, b]| r - b)
+    };
+    let [left, right] = seen(60);
+    assert!(left > 60.0 && right < -60.0, "{left} {right}");
+    let [faint_left, faint_right] = seen(0);
+    assert!(
+        faint_left > left && faint_right < right,
+        "{faint_left} {faint_right}"
+    );
+    for opaque in [250, 255] {
+        let [left, right] = seen(opaque).map(f32::abs);
+        assert!(left < 45.0 && right < 45.0, "{opaque}: {left} {right}");
+    }
+}
+
+#[test]
+fn glass_throws_no_shadow() {
+    let shade = |alpha| {
+        let voxels = ball().to_sparse().unwrap();
+        let rgba = vec![[200, 220, 200, alpha]; voxels.len()];
+        let voxels = SparseVoxels::new(24, voxels.coords().to_vec(), rgba, None).unwrap();
+        let model = VoxelModel::from(&voxels);
+        let picture = drawn(&[place(&model)], &clear(0.0, 30.0));
+        let rows = picture.pixels().chunks_exact(64);
+        // Beside the ball, whose own pixels are translucent too.
+        let right = rows.flat_map(|row| row[60..].to_vec());
+        right
+            .filter(|pixel| pixel[3] < 255)
+            .map(|pixel| u32::from(pixel[3]))
+            .sum::<u32>()
+    };
+    assert!(shade(255) > 3 * shade(100), "{} {}", shade(255), shade(100));
+}
+
+#[test]
+fn polished_metal_has_brighter_lights_and_darker_darks_than_chalk() {
+    let range = |metallic, roughness| {
+        let model = before_a_wall([190, 190, 190, 255], metallic, roughness);
+        let picture = drawn(&[place(&model)], &clear(0.0, 20.0));
+        let pixels = picture
+            .pixels()
+            .iter()
+            .filter(|[r, _, b, a]| *a == 255 && r.abs_diff(*b) < 24);
+        let mut grey: Vec<u8> = pixels.map(|pixel| pixel[1]).collect();
+        grey.sort_unstable();
+        u32::from(grey[grey.len() * 19 / 20]) - u32::from(grey[grey.len() / 20])
+    };
+    let (chrome, chalk) = (range(255, 10), range(0, 255));
+    assert!(chrome > chalk + 20, "{chrome} {chalk}");
+}
+
+#[test]
+fn panes_of_glass_are_blended_in_the_order_in_which_they_stand() {
+    // Red before blue and blue before red, in one model each and in two.
+    let pane = |z: u16, color: [u8; 4]| {
+        let coords: Vec<[u16; 3]> = (0..256).map(|i| [i % 16, i / 16, z]).collect();
+        let rgba = vec![color; coords.len()];
+        VoxelModel::from(&SparseVoxels::new(16, coords, rgba, None).unwrap())
+    };
+    let (red, blue) = (pane(8, [230, 0, 0, 150]), pane(8, [0, 0, 230, 150]));
+    let at = |model, z: f32| Placed {
+        position: Vec3::Z * z,
+        ..place(model)
+    };
+    let red_first = drawn(&[at(&red, 0.5), at(&blue, -0.5)], &clear(0.0, 0.0));
+    let again = drawn(&[at(&blue, -0.5), at(&red, 0.5)], &clear(0.0, 0.0));
+    let blue_first = drawn(&[at(&red, -0.5), at(&blue, 0.5)], &clear(0.0, 0.0));
+    let middle = |picture: &Picture| picture.pixels()[32 * 64 + 32];
+    assert_eq!(middle(&red_first), middle(&again));
+    let ([r, _, b, _], [r2, _, b2, _]) = (middle(&red_first), middle(&blue_first));
+    assert!(r > b && b2 > r2, "{r} {b}, {r2} {b2}");
+}

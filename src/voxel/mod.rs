@@ -6,8 +6,10 @@
 //! not read or write files (see [`crate::format`]).
 
 mod chunk;
+mod cluster;
 mod color_match;
 mod dither;
+mod glass;
 mod material;
 mod model;
 pub mod morton;
@@ -20,6 +22,7 @@ mod world;
 
 pub use chunk::{CHUNK_DEPTH, CHUNK_EDGE, CHUNK_VOLUME, ChunkKey, ChunkVoxels};
 pub use color_match::{ColorMatch, PaletteMap};
+pub use glass::GlassKinds;
 pub use material::Material;
 pub use model::{MAX_LISTED_VOXELS, VoxelModel, VoxelModelError};
 pub use octree::{

@@ -19,6 +19,15 @@ pub struct PaletteEntry {
 }
 
 impl PaletteEntry {
+    /// The least alpha that counts as opaque, 95 %: what shone through would drown in the noise of any picture. Models
+    /// that guess alpha give solid things values just below 255, and one such voxel among others would make a thing
+    /// blended, which costs order, depth and shadows.
+    pub const OPAQUE_FROM: u8 = 243;
+
+    /// The least alpha that is drawn, 10 %: a voxel stands in the way and can be dug, so it is to be seen, however
+    /// clear it is.
+    pub const CLEAREST: u8 = 26;
+
     /// A dielectric of medium roughness, for backends that tell only colours.
     #[must_use]
     pub fn matte(rgba: [u8; 4]) -> Self {
@@ -29,10 +38,26 @@ impl PaletteEntry {
         }
     }
 
-    /// Whether light passes through.
+    /// Whether light passes through: alpha is below [`PaletteEntry::OPAQUE_FROM`].
     #[must_use]
     pub fn is_translucent(&self) -> bool {
-        self.rgba[3] < u8::MAX
+        self.rgba[3] < Self::OPAQUE_FROM
+    }
+
+    /// The same with an alpha of 255 where it counts as opaque.
+    #[must_use]
+    pub fn without_noise(mut self) -> Self {
+        if !self.is_translucent() {
+            self.rgba[3] = u8::MAX;
+        }
+        self
+    }
+
+    /// The colour as it is drawn: opaque, or with an alpha of at least [`PaletteEntry::CLEAREST`].
+    #[must_use]
+    pub fn drawn_rgba(&self) -> [u8; 4] {
+        let [r, g, b, alpha] = self.without_noise().rgba;
+        [r, g, b, alpha.max(Self::CLEAREST)]
     }
 }
 
@@ -61,9 +86,13 @@ impl Palette {
     /// Side of the square texture that holds a palette, in texels: entry i lies at column i % 16, row i / 16.
     pub const TEXTURE_EDGE: u32 = 16;
 
-    /// A palette of given colours, entry 1 first; `None` for more than 255.
+    /// A palette of given colours, entry 1 first; `None` for more than 255. Alpha from [`PaletteEntry::OPAQUE_FROM`] on
+    /// becomes 255.
     #[must_use]
-    pub fn from_entries(entries: Vec<PaletteEntry>) -> Option<Self> {
+    pub fn from_entries(mut entries: Vec<PaletteEntry>) -> Option<Self> {
+        for entry in &mut entries {
+            *entry = entry.without_noise();
+        }
         (entries.len() <= Self::MAX_ENTRIES).then_some(Self { entries })
     }
 
@@ -82,17 +111,17 @@ impl Palette {
         self == Self::crossworld()
     }
 
-    /// Chooses up to 255 entries for a list of voxels and the entry of each voxel (1 to 255), in their order.
+    /// Chooses up to 255 entries for a list of voxels and the entry of each voxel (1 to 255), in their order. Alpha
+    /// from [`PaletteEntry::OPAQUE_FROM`] on becomes 255.
     #[must_use]
     pub fn quantize(voxels: &SparseVoxels) -> (Self, Vec<u8>) {
         let finishes = voxels.metallic_roughness();
-        let entry = |(place, &rgba): (usize, &[u8; 4])| match finishes.and_then(|f| f.get(place)) {
-            Some(&[metallic, roughness]) => PaletteEntry {
-                rgba,
-                metallic,
-                roughness,
-            },
-            None => PaletteEntry::matte(rgba),
+        let entry = |(place, &rgba): (usize, &[u8; 4])| {
+            let mut entry = PaletteEntry::matte(rgba);
+            if let Some(&[metallic, roughness]) = finishes.and_then(|f| f.get(place)) {
+                (entry.metallic, entry.roughness) = (metallic, roughness);
+            }
+            entry.without_noise()
         };
         let entries: Vec<PaletteEntry> = voxels.rgba().iter().enumerate().map(entry).collect();
         quantize::exact(&entries).unwrap_or_else(|| quantize::reduced(&entries))
@@ -120,10 +149,11 @@ impl Palette {
         ]
     }
 
-    /// RGBA bytes (sRGB) of the base-colour texture, row by row; unused texels are transparent black.
+    /// RGBA bytes (sRGB) of the base-colour texture, row by row, [as entries are drawn](PaletteEntry::drawn_rgba);
+    /// unused texels are transparent black.
     #[must_use]
     pub fn base_color_texels(&self) -> Vec<u8> {
-        self.texels(|entry| entry.rgba)
+        self.texels(PaletteEntry::drawn_rgba)
     }
 
     /// RGBA bytes (linear) of the metallic-roughness texture as glTF lays it out: green roughness, blue metallic.
@@ -143,6 +173,46 @@ impl Palette {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn of_alpha(alpha: u8) -> PaletteEntry {
+        PaletteEntry::matte([9, 8, 7, alpha])
+    }
+
+    #[test]
+    fn noise_below_full_alpha_is_opaque_and_glass_is_not() {
+        for (alpha, translucent) in [
+            (255, false),
+            (250, false),
+            (243, false),
+            (242, true),
+            (0, true),
+        ] {
+            assert_eq!(of_alpha(alpha).is_translucent(), translucent, "{alpha}");
+        }
+    }
+
+    #[test]
+    fn solid_voxels_of_noisy_alpha_share_one_opaque_entry() {
+        let coords: Vec<[u16; 3]> = (0..12).map(|x| [x, 0, 0]).collect();
+        let rgba = (0..12).map(|x| [200, 30, 30, 244 + x]).collect();
+        let voxels = SparseVoxels::new(16, coords, rgba, None).unwrap();
+        let (palette, indices) = Palette::quantize(&voxels);
+        assert_eq!(palette.entries(), [PaletteEntry::matte([200, 30, 30, 255])]);
+        assert_eq!(indices, [1; 12]);
+    }
+
+    #[test]
+    fn the_texture_draws_the_clearest_glass_visibly_and_opaque_noise_as_opaque() {
+        let entries = [0, 90, 250].map(of_alpha).to_vec();
+        let texels = Palette::from_entries(entries).unwrap().base_color_texels();
+        let alphas: Vec<u8> = texels
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|texel| texel[3])
+            .collect();
+        assert_eq!(alphas[..5], [0, PaletteEntry::CLEAREST, 90, 255, 0]);
+    }
 
     #[test]
     fn entries_of_the_crossworld_palette_are_its_materials() {

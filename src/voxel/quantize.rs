@@ -1,4 +1,5 @@
-//! How a palette is chosen: exactly where the colours fit, else by Wu's quantiser in OKLab.
+//! How a palette is chosen: exactly where the colours fit, else by Wu's quantiser in OKLab, and where finishes vary by
+//! `cluster`.
 //!
 //! Source: X. Wu, "Efficient statistical computations for optimal color quantization", Graphics Gems II (1991), as
 //! implemented by the crate `quantette`; OKLab after B. Ottosson (2020).
@@ -12,7 +13,7 @@ use quantette::color_space::{oklab_to_srgb8, srgb8_to_oklab};
 use quantette::deps::palette::Srgb;
 use quantette::wu::{BinnerF32x3, WuF32x3};
 
-use super::{Palette, PaletteEntry};
+use super::{Palette, PaletteEntry, cluster};
 
 /// Every distinct entry, in order of first appearance, or `None` where there are more than a palette holds.
 pub(super) fn exact(voxels: &[PaletteEntry]) -> Option<(Palette, Vec<u8>)> {
@@ -68,117 +69,59 @@ impl Hasher for EntryHasher {
     }
 }
 
-/// At most 255 entries that stand for many.
-///
-/// Voxels are split by kind first (translucent or not, metal or not, smooth or not), so that glass and metal never
-/// melt into paint of the same colour; each kind gets a share of the entries by its number of voxels.
+/// At most 255 entries that stand for many: by Wu's quantiser where colours alone differ, else by [`cluster`].
 pub(super) fn reduced(voxels: &[PaletteEntry]) -> (Palette, Vec<u8>) {
-    let mut entries = Vec::with_capacity(Palette::MAX_ENTRIES);
-    let kinds_in_common = |(any, all), kind| (any | kind, all & kind);
-    let (any, all) = voxels
-        .iter()
-        .map(kind)
-        .fold((0, KINDS - 1), kinds_in_common);
-    if any == all {
-        let indices = reduce_kind(voxels, Palette::MAX_ENTRIES, &mut entries);
-        return (Palette::from_entries(entries).unwrap_or_default(), indices);
+    let finish = |voxel: &PaletteEntry| (voxel.rgba[3], voxel.metallic, voxel.roughness);
+    let first = voxels
+        .first()
+        .copied()
+        .unwrap_or(PaletteEntry::matte([255; 4]));
+    if voxels.iter().any(|voxel| finish(voxel) != finish(&first)) {
+        return cluster::reduced(voxels);
     }
-    let mut members = [0; KINDS];
-    for voxel in voxels {
-        if let Some(count) = members.get_mut(kind(voxel)) {
-            *count += 1;
-        }
-    }
-    let kinds = members.iter().filter(|&&count| count > 0).count();
-    let mut indices = vec![0; voxels.len()];
-    for (this, &count) in members.iter().enumerate().filter(|&(_, &count)| count > 0) {
-        let of_kind: Vec<PaletteEntry> = voxels
-            .iter()
-            .filter(|voxel| kind(voxel) == this)
-            .copied()
-            .collect();
-        // One entry is kept back for every kind, so that none goes without.
-        let share = 1 + (Palette::MAX_ENTRIES - kinds) * count / voxels.len();
-        let local = reduce_kind(&of_kind, share, &mut entries);
-        let slots = indices.iter_mut().zip(voxels);
-        let slots = slots.filter(|(_, voxel)| kind(voxel) == this);
-        for ((slot, _), index) in slots.zip(local) {
-            *slot = index;
-        }
-    }
-    (Palette::from_entries(entries).unwrap_or_default(), indices)
+    reduced_colors(voxels, first)
 }
 
-/// Number of kinds that [`kind`] tells apart.
-const KINDS: usize = 8;
-
-/// Kinds whose members may share entries.
-fn kind(entry: &PaletteEntry) -> usize {
-    let bit = |set: bool, place: usize| usize::from(set) << place;
-    bit(entry.is_translucent(), 0) | bit(entry.metallic >= 128, 1) | bit(entry.roughness < 96, 2)
-}
-
-/// Appends at most `share` entries for voxels of one kind and answers the palette index of each.
-fn reduce_kind(voxels: &[PaletteEntry], share: usize, entries: &mut Vec<PaletteEntry>) -> Vec<u8> {
+/// The same for voxels that have the finish of the first.
+fn reduced_colors(voxels: &[PaletteEntry], first: PaletteEntry) -> (Palette, Vec<u8>) {
     let colors: Vec<Srgb<u8>> = voxels
         .iter()
         .map(|entry| Srgb::new(entry.rgba[0], entry.rgba[1], entry.rgba[2]))
         .collect();
     let oklab = srgb8_to_oklab(&colors);
-    let size = u16::try_from(share)
+    let size = u16::try_from(Palette::MAX_ENTRIES)
         .ok()
-        .and_then(|share| PaletteSize::try_from(share).ok());
+        .and_then(|most| PaletteSize::try_from(most).ok());
     let Some(map) = WuF32x3::run_slice(&oklab, BinnerF32x3::oklab_from_srgb8())
         .ok()
         .zip(size)
         .map(|(wu, size)| wu.color_map(size))
     else {
-        return Vec::new();
+        return (Palette::default(), Vec::new());
     };
     let mut indices = map.map_to_indices(&oklab);
-    let mut finishes = vec![MeanFinish::default(); map.palette().len()];
-    for (&index, entry) in indices.iter().zip(voxels) {
-        if let Some(mean) = finishes.get_mut(usize::from(index)) {
-            mean.add(entry);
+    let mut is_used = [false; 256];
+    for &index in &indices {
+        if let Some(used) = is_used.get_mut(usize::from(index)) {
+            *used = true;
         }
     }
     // Entries that no voxel uses are dropped; the others keep their order.
+    let mut entries = Vec::with_capacity(Palette::MAX_ENTRIES);
     let mut new_index = [0u8; 256];
     let chosen = oklab_to_srgb8(map.palette());
-    for ((mean, color), slot) in finishes.iter().zip(&chosen).zip(&mut new_index) {
-        if let Some(entry) = mean.entry(*color) {
-            entries.push(entry);
-            *slot = u8::try_from(entries.len()).unwrap_or(u8::MAX);
-        }
+    let slots = chosen.iter().zip(is_used).zip(&mut new_index);
+    for ((color, _), slot) in slots.filter(|((_, used), _)| *used) {
+        entries.push(PaletteEntry {
+            rgba: [color.red, color.green, color.blue, first.rgba[3]],
+            ..first
+        });
+        *slot = u8::try_from(entries.len()).unwrap_or(u8::MAX);
     }
     for index in &mut indices {
         *index = new_index.get(usize::from(*index)).copied().unwrap_or(0);
     }
-    indices
-}
-
-/// Running mean of alpha, metallic and roughness: their sums and the number of voxels.
-#[derive(Clone, Copy, Default)]
-struct MeanFinish([u64; 4]);
-
-impl MeanFinish {
-    fn add(&mut self, entry: &PaletteEntry) {
-        let finish = [entry.rgba[3], entry.metallic, entry.roughness, 1];
-        for (sum, value) in self.0.iter_mut().zip(finish) {
-            *sum += u64::from(value);
-        }
-    }
-
-    /// An entry of this finish, or `None` where nothing was added.
-    fn entry(&self, color: Srgb<u8>) -> Option<PaletteEntry> {
-        let [alpha, metallic, roughness, count] = self.0;
-        let mean = |sum: u64| Some((sum + count / 2).checked_div(count)?.to_le_bytes()[0]);
-        Some(PaletteEntry {
-            rgba: [color.red, color.green, color.blue, mean(alpha)?],
-            metallic: mean(metallic)?,
-            roughness: mean(roughness)?,
-        })
-    }
+    (Palette::from_entries(entries).unwrap_or_default(), indices)
 }
 
 #[cfg(test)]

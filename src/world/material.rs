@@ -24,6 +24,10 @@ impl Default for Ghost {
     }
 }
 
+/// Reflectance of what is blended: 16 % head-on. Blending weakens reflections by alpha, so glass of an alpha of a
+/// quarter reflects 4 % then, as glass does; with the usual value it would look like thin plastic.
+const GLASS_REFLECTANCE: f32 = 1.0;
+
 /// The material of opaque voxels and that of translucent ones.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ModelMaterials {
@@ -53,6 +57,7 @@ impl ModelMaterials {
         };
         let blended = StandardMaterial {
             alpha_mode: AlphaMode::Blend,
+            reflectance: GLASS_REFLECTANCE,
             ..material.clone()
         };
         match ghost {

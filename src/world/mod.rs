@@ -10,6 +10,7 @@ mod autosave;
 mod chunk;
 mod detail;
 mod file;
+mod glass;
 mod grid;
 mod loader;
 mod material;

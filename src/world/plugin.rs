@@ -6,6 +6,7 @@ use crate::schedule::TrellisSystems;
 use crate::voxel::{VoxelModel, VoxelWorld};
 
 use super::detail::look_around;
+use super::glass::{let_light_through, sort_moved};
 use super::publish::take_meshes;
 use super::remesh::{show_models, show_worlds, start_meshing, take_down};
 use super::{ChunkGrid, LevelOfDetail, MeshingSettings, VoxelModel3d, VoxelModelLoader, VoxelSize};
@@ -36,7 +37,14 @@ impl Plugin for VoxelModelPlugin {
                     .chain()
                     .in_set(TrellisSystems::Mesh),
             )
-            .add_systems(Update, take_meshes.in_set(TrellisSystems::Publish));
+            .add_systems(Update, take_meshes.in_set(TrellisSystems::Publish))
+            .add_systems(
+                PostUpdate,
+                (
+                    let_light_through,
+                    sort_moved.after(TransformSystems::Propagate),
+                ),
+            );
     }
 
     fn finish(&self, app: &mut App) {

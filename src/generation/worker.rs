@@ -28,6 +28,9 @@ use super::{Event, GenerationError, Job, JobId, PictureSource};
 /// Events that may wait for the reader; more progress than this is dropped.
 const EVENT_CAPACITY: usize = 64;
 
+/// Cells per axis of a preview at most. Ghost voxels need no more, and a big one would hold up the work.
+const PREVIEW_RESOLUTION: u32 = 128;
+
 /// Of the thread, where 50 is that of the game's threads and 0 the least.
 const PRIORITY: u8 = 25;
 
@@ -354,8 +357,11 @@ impl Watch for ChannelWatch<'_> {
         self.check().map_err(|_| Cancelled)
     }
 
-    fn preview(&mut self, voxels: SparseVoxels) -> Result<(), Cancelled> {
+    fn preview(&mut self, mut voxels: SparseVoxels) -> Result<(), Cancelled> {
         if self.wants_previews() {
+            while voxels.resolution() > PREVIEW_RESOLUTION {
+                voxels = voxels.coarser();
+            }
             self.tell(Event::Preview {
                 job: self.task.id,
                 model: VoxelModel::from(&voxels),

@@ -5,7 +5,7 @@ use bevy::prelude::*;
 use bevy::tasks::futures::check_ready;
 use bevy::tasks::{AsyncComputeTaskPool, Task};
 
-use crate::voxel::{Octree, VoxelModel, VoxelWorld, VoxelWorldError};
+use crate::voxel::{PreparedStamp, VoxelModel, VoxelWorld, VoxelWorldError};
 use crate::world::{VoxelSize, WhichWorldError, WorldSpot, which_world};
 
 use super::collect::fail;
@@ -46,10 +46,10 @@ pub(super) struct IntoWorld(pub(super) Entity);
 #[derive(Component)]
 pub(super) struct ToStamp(pub(super) VoxelModel);
 
-/// The layer of a finished model, being made.
+/// A finished model that is being laid over its world, as that was when it came.
 #[derive(Component)]
 pub(super) struct Stamping {
-    layer: Task<Result<Octree, VoxelWorldError>>,
+    stamp: Task<Result<PreparedStamp, VoxelWorldError>>,
     voxels: usize,
 }
 
@@ -103,18 +103,18 @@ impl Worlds<'_, '_> {
     }
 }
 
-/// Starts making the layers of models that have come.
+/// Starts laying models that have come over their worlds.
 pub(super) fn start_stamping(
     mut commands: Commands,
     worlds: Worlds,
-    palettes: Query<&VoxelWorld>,
+    voxels_of: Query<&VoxelWorld>,
     mut finished: Query<(Entity, &mut Generation, &IntoWorld, &ToStamp)>,
 ) {
     for (entity, mut generation, into, to_stamp) in &mut finished {
         commands.entity(entity).try_remove::<ToStamp>();
         let spot = worlds.spot(entity, into.0);
-        let (spot, palette) = match (spot, palettes.get(into.0)) {
-            (Ok((spot, ..)), Ok(world)) => (spot, world.palette().clone()),
+        let (spot, octree, palette) = match (spot, voxels_of.get(into.0)) {
+            (Ok((spot, ..)), Ok(world)) => (spot, world.octree().clone(), world.palette().clone()),
             (Err(error), _) => {
                 fail(entity, &mut generation, error.to_string(), &mut commands);
                 continue;
@@ -123,15 +123,16 @@ pub(super) fn start_stamping(
         };
         let model = to_stamp.0.clone();
         let voxels = model.len();
-        let layer = AsyncComputeTaskPool::get()
-            .spawn(async move { model.layer(&palette, spot.position, spot.symmetry) });
+        let stamp = AsyncComputeTaskPool::get().spawn(async move {
+            PreparedStamp::new(&model, (&octree, &palette), spot.position, spot.symmetry)
+        });
         commands
             .entity(entity)
-            .try_insert(Stamping { layer, voxels });
+            .try_insert(Stamping { stamp, voxels });
     }
 }
 
-/// Lays finished layers over their worlds, oldest generation first.
+/// Makes finished stamps steps of their worlds, oldest generation first.
 pub(super) fn stamp(
     mut commands: Commands,
     mut worlds: Query<&mut VoxelWorld>,
@@ -141,13 +142,13 @@ pub(super) fn stamp(
         .iter_mut()
         .sort_by_key::<&Generation, _>(|generation| generation.number);
     for (entity, mut generation, into, mut stamping) in oldest_first {
-        let Some(layer) = check_ready(&mut stamping.layer) else {
+        let Some(stamp) = check_ready(&mut stamping.stamp) else {
             continue;
         };
         commands
             .entity(entity)
             .try_remove::<(Stamping, IntoWorld)>();
-        if let Err(error) = lay(layer, into.0, &mut worlds) {
+        if let Err(error) = apply(stamp, into.0, &mut worlds) {
             fail(entity, &mut generation, error.to_string(), &mut commands);
             continue;
         }
@@ -168,13 +169,13 @@ pub(super) fn stamp(
     }
 }
 
-fn lay(
-    layer: Result<Octree, VoxelWorldError>,
+fn apply(
+    stamp: Result<PreparedStamp, VoxelWorldError>,
     entity: Entity,
     worlds: &mut Query<&mut VoxelWorld>,
 ) -> Result<(), PlacementError> {
     let mut world = worlds
         .get_mut(entity)
         .map_err(|_| WhichWorldError::NotOne { entity })?;
-    Ok(world.overlay(&layer?)?)
+    Ok(world.apply(&stamp?)?)
 }

@@ -28,4 +28,5 @@ pub use octree::{
 };
 pub use palette::{Palette, PaletteEntry};
 pub use sparse::{Bounds, MAX_RESOLUTION, SparseVoxels, SparseVoxelsError};
-pub use world::{VoxelWorld, VoxelWorldError};
+pub use stamp::PreparedStamp;
+pub use world::{SurveyedOctree, VoxelWorld, VoxelWorldError};

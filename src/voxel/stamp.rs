@@ -5,15 +5,75 @@
 
 use glam::{IVec3, UVec3, Vec3};
 
+use super::world::make_room;
 use super::{Bounds, ColorMatch, Octree, Palette, PaletteMap, Symmetry};
 use super::{VoxelModel, VoxelWorld, VoxelWorldError};
+
+/// A model laid over a world's voxels as they were, ready to become a step of that world.
+///
+/// All that takes time is done where this is made, off the main thread for a big model; the world need not be the same
+/// any more when it takes it over.
+#[derive(Clone, Debug)]
+pub struct PreparedStamp {
+    before: Octree,
+    laid: Octree,
+    layer: Octree,
+    greatest: u8,
+}
+
+impl PreparedStamp {
+    /// Lays a model over the voxels of a world, given as [`VoxelWorld::octree`] and [`VoxelWorld::palette`]: see
+    /// [`VoxelWorld::stamp_model`].
+    ///
+    /// # Errors
+    /// [`VoxelWorldError::Outside`], [`VoxelWorldError::NoEntry`] for a palette without colours.
+    pub fn new(
+        model: &VoxelModel,
+        (before, palette): (&Octree, &Palette),
+        position: Vec3,
+        symmetry: Symmetry,
+    ) -> Result<Self, VoxelWorldError> {
+        let voxels = model.octree().turned(symmetry);
+        let Some(bounds) = voxels.bounds() else {
+            return Ok(Self::of_nothing(before));
+        };
+        if palette.entries().is_empty() {
+            let (value, entries) = (1, 0);
+            return Err(VoxelWorldError::NoEntry { value, entries });
+        }
+        let map = PaletteMap::new(model.palette(), palette, ColorMatch::default());
+        let min = smallest_cell(bounds, position);
+        let corner = |cell: [u16; 3]| min + UVec3::from(cell.map(u32::from)).as_ivec3();
+        let mut laid = before.clone();
+        let (low, last) = (corner(bounds.min), corner(bounds.max));
+        make_room(&mut laid, low, last + 1)?;
+        let layer = voxels.shifted(min + laid.half_edge(), laid.depth(), map.table());
+        laid.overlay(&layer)
+            .map_err(|_| VoxelWorldError::Outside { cell: low })?;
+        Ok(Self {
+            before: before.clone(),
+            laid,
+            greatest: layer.greatest_value(),
+            layer,
+        })
+    }
+
+    fn of_nothing(before: &Octree) -> Self {
+        Self {
+            before: before.clone(),
+            laid: before.clone(),
+            layer: Octree::default(),
+            greatest: 0,
+        }
+    }
+}
 
 impl VoxelWorld {
     /// Puts a model into the world as one step: its origin, the centre of its bottom face, as near to `position` as
     /// whole cells allow. Colours become the nearest ones of the world's palette; empty cells leave what is there.
     ///
-    /// A large model takes a while; [`VoxelModel::layer`] and [`VoxelWorld::overlay`] are the two halves, the first of
-    /// which can be done elsewhere.
+    /// A large model takes a while; [`PreparedStamp`] and [`VoxelWorld::apply`] are the two halves, the first of which
+    /// can be done elsewhere.
     ///
     /// # Errors
     /// [`VoxelWorldError::Outside`], [`VoxelWorldError::NoEntry`] for a palette without colours; the world is
@@ -24,52 +84,24 @@ impl VoxelWorld {
         position: Vec3,
         symmetry: Symmetry,
     ) -> Result<(), VoxelWorldError> {
-        self.overlay(&model.layer(self.palette(), position, symmetry)?)
+        let here = (self.octree(), self.palette());
+        self.apply(&PreparedStamp::new(model, here, position, symmetry)?)
     }
 
-    /// Puts the voxels of an octree that stands with its middle at the world's origin over those that are there, as
-    /// one step. What both share or only one has is not walked, so this is quick.
+    /// Puts a model that has been prepared into the world as one step. Only what has changed since then is walked, so
+    /// this is quick.
     ///
     /// # Errors
-    /// As [`VoxelWorld::replace`]; the world is unchanged then.
-    pub fn overlay(&mut self, layer: &Octree) -> Result<(), VoxelWorldError> {
-        let mut octree = self.octree().clone();
-        octree
-            .overlay(layer)
+    /// [`VoxelWorldError::NoEntry`] where the stamp was made for a larger palette, [`VoxelWorldError::Outside`]; the
+    /// world is unchanged then.
+    pub fn apply(&mut self, stamp: &PreparedStamp) -> Result<(), VoxelWorldError> {
+        self.check_value(stamp.greatest)?;
+        let octree = self
+            .octree()
+            .overlaid_since([&stamp.before, &stamp.laid, &stamp.layer])
             .map_err(|_| VoxelWorldError::Outside { cell: IVec3::MAX })?;
-        self.replace(octree)
-    }
-}
-
-impl VoxelModel {
-    /// The model as it would stand in a world of a palette that is empty else: an octree whose middle is the world's
-    /// origin, for [`VoxelWorld::overlay`]. See [`VoxelWorld::stamp_model`].
-    ///
-    /// # Errors
-    /// [`VoxelWorldError::Outside`], [`VoxelWorldError::NoEntry`] for a palette without colours.
-    pub fn layer(
-        &self,
-        palette: &Palette,
-        position: Vec3,
-        symmetry: Symmetry,
-    ) -> Result<Octree, VoxelWorldError> {
-        let mut world = VoxelWorld::new(palette.clone());
-        let mut voxels = self.octree().turned(symmetry);
-        let Some(bounds) = voxels.bounds() else {
-            return Ok(world.octree().clone());
-        };
-        if palette.entries().is_empty() {
-            return Err(VoxelWorldError::NoEntry {
-                value: 1,
-                entries: 0,
-            });
-        }
-        if self.palette() != palette {
-            voxels = voxels
-                .mapped(PaletteMap::new(self.palette(), palette, ColorMatch::default()).table());
-        }
-        world.stamp(&voxels, smallest_cell(bounds, position))?;
-        Ok(world.octree().clone())
+        self.step(octree);
+        Ok(())
     }
 }
 
@@ -205,6 +237,35 @@ mod tests {
         assert_eq!(cells(&world).len(), before.len() + 4);
         assert!(world.undo());
         assert_eq!(cells(&world), before);
+    }
+
+    #[test]
+    fn a_stamp_prepared_for_an_earlier_world_keeps_what_was_done_since() {
+        let mut world = VoxelWorld::new(palette(&[RED, GREEN]));
+        let box_of = |min: i32, max: i32| crate::voxel::Region::Box {
+            min: IVec3::splat(min),
+            max: IVec3::splat(max),
+        };
+        world.fill(&box_of(-20, 0), 2).unwrap();
+        world.set(IVec3::new(1, 0, 0), 2).unwrap();
+        let mut direct = world.clone();
+        let here = (world.octree(), world.palette());
+        let place = Vec3::new(1.0, -1.0, 0.0);
+        let stamp = PreparedStamp::new(&hook(), here, place, Symmetry::default()).unwrap();
+        for world in [&mut world, &mut direct] {
+            world.fill(&box_of(-1, 1), 0).unwrap();
+            world.set(IVec3::new(500, 0, 0), 1).unwrap();
+            world.set(IVec3::new(-9, -9, -9), 1).unwrap();
+        }
+        let before = world.octree().clone();
+        world.apply(&stamp).unwrap();
+        direct
+            .stamp_model(&hook(), place, Symmetry::default())
+            .unwrap();
+        assert_eq!(world.octree(), direct.octree());
+        assert_ne!(*world.octree(), before);
+        assert!(world.undo());
+        assert_eq!(*world.octree(), before);
     }
 
     #[test]

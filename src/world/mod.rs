@@ -18,6 +18,7 @@ mod place;
 mod plugin;
 mod publish;
 mod remesh;
+mod retire;
 mod save;
 mod scene;
 mod stale;

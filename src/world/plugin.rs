@@ -8,6 +8,7 @@ use crate::voxel::{VoxelModel, VoxelWorld};
 use super::detail::look_around;
 use super::publish::take_meshes;
 use super::remesh::{show_models, show_worlds, start_meshing, take_down};
+use super::retire::{RetiredMeshes, let_go};
 use super::{ChunkGrid, LevelOfDetail, MeshingSettings, VoxelModel3d, VoxelModelLoader, VoxelSize};
 
 /// Shows entities with a [`VoxelModel3d`] or a [`VoxelWorld`].
@@ -26,6 +27,7 @@ impl Plugin for VoxelModelPlugin {
             .add_observer(take_down::<VoxelWorld>)
             .init_resource::<MeshingSettings>()
             .init_resource::<LevelOfDetail>()
+            .init_resource::<RetiredMeshes>()
             .configure_sets(
                 Update,
                 (TrellisSystems::Mesh, TrellisSystems::Publish).chain(),
@@ -36,7 +38,10 @@ impl Plugin for VoxelModelPlugin {
                     .chain()
                     .in_set(TrellisSystems::Mesh),
             )
-            .add_systems(Update, take_meshes.in_set(TrellisSystems::Publish));
+            .add_systems(
+                Update,
+                (take_meshes, let_go).in_set(TrellisSystems::Publish),
+            );
     }
 
     fn finish(&self, app: &mut App) {

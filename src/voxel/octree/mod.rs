@@ -16,6 +16,8 @@ mod node;
 mod overlay;
 mod raycast;
 mod region;
+mod release;
+mod shift;
 mod symmetry;
 #[cfg(test)]
 mod tests;
@@ -32,7 +34,8 @@ pub use symmetry::Symmetry;
 /// Greatest depth of an octree: 65 536 cells an axis.
 pub const MAX_DEPTH: u32 = 16;
 
-/// A cube of 2^depth cells an axis. Cloning is cheap: the nodes are shared.
+/// A cube of 2^depth cells an axis. Cloning is cheap: the nodes are shared. So is dropping: what is big and held by
+/// nobody else is freed on a thread of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Octree {
     depth: u32,

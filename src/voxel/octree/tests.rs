@@ -92,7 +92,7 @@ fn a_cell_outside_and_a_depth_beyond_the_greatest_are_refused() {
         Octree::empty(17).unwrap_err(),
         OctreeError::TooDeep { got: 17 }
     );
-    let root = Octree::from_cells(3, [([0; 3], 1)]).unwrap().root;
+    let root = Octree::from_cells(3, [([0; 3], 1)]).unwrap().root.clone();
     assert_eq!(
         Octree::from_root(2, root).unwrap_err(),
         OctreeError::RootTooDeep { got: 3, depth: 2 }
@@ -452,5 +452,29 @@ proptest! {
         expected.extend(cells_of(&above));
         prop_assert_eq!(cells_of(&both), expected);
         prop_assert!(is_canonical(both.root()));
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_shifted_octree_has_its_cells_elsewhere_in_other_values(
+        cells in any_cells(16),
+        by in [-40i32..40, -40i32..40, -40i32..40],
+        depth in 0u32..7,
+    ) {
+        let octree = Octree::from_cells(4, cells).unwrap();
+        let table = std::array::from_fn(|value| (value * 2) as u8);
+        let by = IVec3::from(by);
+        let shifted = octree.shifted(by, depth, &table);
+        prop_assert!(is_canonical(shifted.root()));
+        let edge = 1 << depth;
+        let mut expected = Cells::new();
+        for (cell, value) in octree.cells() {
+            let place = glam::UVec3::from(cell).as_ivec3() + by;
+            if place.min_element() >= 0 && place.max_element() < edge {
+                expected.insert(place.as_uvec3().to_array(), value * 2);
+            }
+        }
+        prop_assert_eq!(cells_of(&shifted), expected);
     }
 }

@@ -37,6 +37,16 @@ impl Bounds {
         (max.saturating_sub(min) + 1).to_array()
     }
 
+    /// The smallest box around two.
+    pub(super) fn around(self, other: Self) -> Self {
+        let [min, max] = [[self.min, other.min], [self.max, other.max]]
+            .map(|corners| corners.map(U16Vec3::from));
+        Self {
+            min: min[0].min(min[1]).to_array(),
+            max: max[0].max(max[1]).to_array(),
+        }
+    }
+
     /// Bounds of a list of cells, or `None` for an empty one.
     #[must_use]
     pub fn of(coords: &[[u16; 3]]) -> Option<Self> {

@@ -33,10 +33,11 @@ impl PreparedStamp {
         position: Vec3,
         symmetry: Symmetry,
     ) -> Result<Self, VoxelWorldError> {
-        let voxels = model.octree().turned(symmetry);
-        let Some(bounds) = voxels.bounds() else {
+        let Some(bounds) = model.bounds() else {
             return Ok(Self::of_nothing(before));
         };
+        let voxels = model.octree().turned(symmetry);
+        let bounds = symmetry.bounds(bounds, voxels.edge());
         if palette.entries().is_empty() {
             let (value, entries) = (1, 0);
             return Err(VoxelWorldError::NoEntry { value, entries });
@@ -53,7 +54,11 @@ impl PreparedStamp {
         Ok(Self {
             before: before.clone(),
             laid,
-            greatest: layer.greatest_value(),
+            greatest: match model.palette() == palette {
+                // The model may use values that its own palette lacks.
+                true => layer.greatest_value(),
+                false => map.table().iter().copied().max().unwrap_or(0),
+            },
             layer,
         })
     }

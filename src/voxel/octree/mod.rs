@@ -219,8 +219,10 @@ fn join_bounds(octants: [Option<Bounds>; 8], height: u32) -> Option<Bounds> {
         let Bounds { min, max } = bounds?;
         let offset = [octant & 1, octant >> 1 & 1, octant >> 2].map(|upper| upper * half);
         let moved = |[x, y, z]: [u16; 3]| [x + offset[0], y + offset[1], z + offset[2]];
-        Some([moved(min), moved(max)])
+        Some(Bounds {
+            min: moved(min),
+            max: moved(max),
+        })
     });
-    let corners: Vec<[u16; 3]> = placed.flatten().collect();
-    Bounds::of(&corners)
+    placed.reduce(Bounds::around)
 }

@@ -457,6 +457,18 @@ proptest! {
 
 proptest! {
     #[test]
+    fn bounds_turn_with_their_octree(
+        cells in any_cells(16),
+        quarter_turns in 0u8..4,
+        mirrored in any::<bool>(),
+    ) {
+        let octree = Octree::from_cells(4, cells).unwrap();
+        let symmetry = Symmetry { quarter_turns, mirrored };
+        let turned = octree.bounds().map(|bounds| symmetry.bounds(bounds, 16));
+        prop_assert_eq!(octree.turned(symmetry).bounds(), turned);
+    }
+
+    #[test]
     fn a_shifted_octree_has_its_cells_elsewhere_in_other_values(
         cells in any_cells(16),
         by in [-40i32..40, -40i32..40, -40i32..40],

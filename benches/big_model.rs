@@ -167,8 +167,13 @@ fn round(app: &mut App, ended: &Ended, into: Option<Entity>) -> Round {
         if chunks(app) > before {
             first.get_or_insert(now);
         }
+        let is_done = matches!(paced::status(app, entity), Some(GenerationStatus::Done));
         let shown_by = into.unwrap_or(entity);
-        if first.is_some() && app.world().resource::<Standing>().0.contains(&shown_by) {
+        if !is_done {
+            // Parts of it may have stood before.
+            app.world_mut().resource_mut::<Standing>().0.clear();
+        }
+        if is_done && app.world().resource::<Standing>().0.contains(&shown_by) {
             break now.1;
         }
     };

@@ -4,9 +4,10 @@ use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy::tasks::futures::check_ready;
 use bevy::tasks::{AsyncComputeTaskPool, Task};
+use crossbeam_channel::{Receiver, bounded};
 
 use crate::voxel::{PreparedStamp, VoxelModel, VoxelWorld, VoxelWorldError};
-use crate::world::{VoxelSize, WhichWorldError, WorldSpot, which_world};
+use crate::world::{Ahead, ChunkGrid, VoxelSize, WhichWorldError, WorldSpot, which_world};
 
 use super::collect::fail;
 use super::generation::GenerationFinished;
@@ -50,6 +51,9 @@ pub(super) struct ToStamp(pub(super) VoxelModel);
 #[derive(Component)]
 pub(super) struct Stamping {
     stamp: Task<Result<PreparedStamp, VoxelWorldError>>,
+    /// How far it is, where that is news.
+    so_far: Receiver<PreparedStamp>,
+    world: Entity,
     voxels: usize,
 }
 
@@ -107,28 +111,51 @@ impl Worlds<'_, '_> {
 pub(super) fn start_stamping(
     mut commands: Commands,
     worlds: Worlds,
-    voxels_of: Query<&VoxelWorld>,
+    voxels_of: Query<(&VoxelWorld, &ChunkGrid)>,
     mut finished: Query<(Entity, &mut Generation, &IntoWorld, &ToStamp)>,
 ) {
     for (entity, mut generation, into, to_stamp) in &mut finished {
         commands.entity(entity).try_remove::<ToStamp>();
         let spot = worlds.spot(entity, into.0);
-        let (spot, octree, palette) = match (spot, voxels_of.get(into.0)) {
-            (Ok((spot, ..)), Ok(world)) => (spot, world.octree().clone(), world.palette().clone()),
+        let (spot, (world, grid)) = match (spot, voxels_of.get(into.0)) {
+            (Ok((spot, ..)), Ok(shown)) => (spot, shown),
             (Err(error), _) => {
                 fail(entity, &mut generation, error.to_string(), &mut commands);
                 continue;
             }
             (_, Err(_)) => continue,
         };
+        let (octree, palette) = (world.octree().clone(), world.palette().clone());
+        let eyes = grid.eyes().to_vec();
         let model = to_stamp.0.clone();
         let voxels = model.len();
+        let (newest, so_far) = bounded(1);
+        let older = so_far.clone();
         let stamp = AsyncComputeTaskPool::get().spawn(async move {
-            PreparedStamp::new(&model, (&octree, &palette), spot.position, spot.symmetry)
+            let place = (spot.position, spot.symmetry);
+            PreparedStamp::in_parts(&model, (&octree, &palette), place, &eyes, |stamp| {
+                // Where nobody has looked, the newer one takes the place of the older.
+                let _ = older.try_recv();
+                let _ = newest.try_send(stamp.clone());
+            })
         });
-        commands
-            .entity(entity)
-            .try_insert(Stamping { stamp, voxels });
+        commands.entity(entity).try_insert(Stamping {
+            stamp,
+            so_far,
+            world: into.0,
+            voxels,
+        });
+    }
+}
+
+/// What was laid over a world for a generation that has it now, or that has gone, is no longer shown ahead.
+pub(super) fn end_stamping(
+    removed: On<Remove, Stamping>,
+    stamping: Query<&Stamping>,
+    mut commands: Commands,
+) {
+    if let Ok(stamping) = stamping.get(removed.entity) {
+        commands.entity(stamping.world).try_remove::<Ahead>();
     }
 }
 
@@ -143,6 +170,9 @@ pub(super) fn stamp(
         .sort_by_key::<&Generation, _>(|generation| generation.number);
     for (entity, mut generation, into, mut stamping) in oldest_first {
         let Some(stamp) = check_ready(&mut stamping.stamp) else {
+            if let Ok(so_far) = stamping.so_far.try_recv() {
+                commands.entity(into.0).try_insert(Ahead(so_far));
+            }
             continue;
         };
         commands

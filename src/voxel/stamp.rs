@@ -5,8 +5,9 @@
 
 use glam::{IVec3, UVec3, Vec3};
 
+use super::octree::{Shifted, overlaid};
 use super::world::make_room;
-use super::{Bounds, ColorMatch, Octree, Palette, PaletteMap, Symmetry};
+use super::{Bounds, ColorMatch, Node, Octree, Palette, PaletteMap, Symmetry};
 use super::{VoxelModel, VoxelWorld, VoxelWorldError};
 
 /// A model laid over a world's voxels as they were, ready to become a step of that world.
@@ -22,6 +23,9 @@ pub struct PreparedStamp {
 }
 
 impl PreparedStamp {
+    /// Levels of the parts in which a model is laid over a world: cubes of 128 cells an axis.
+    const PART: u32 = 7;
+
     /// Lays a model over the voxels of a world, given as [`VoxelWorld::octree`] and [`VoxelWorld::palette`]: see
     /// [`VoxelWorld::stamp_model`].
     ///
@@ -29,48 +33,98 @@ impl PreparedStamp {
     /// [`VoxelWorldError::Outside`], [`VoxelWorldError::NoEntry`] for a palette without colours.
     pub fn new(
         model: &VoxelModel,
-        (before, palette): (&Octree, &Palette),
+        here: (&Octree, &Palette),
         position: Vec3,
         symmetry: Symmetry,
     ) -> Result<Self, VoxelWorldError> {
-        let Some(bounds) = model.bounds() else {
-            return Ok(Self::of_nothing(before));
+        Self::in_parts(model, here, (position, symmetry), &[], |_| {})
+    }
+
+    /// The same part by part, those nearest to any of the `eyes` first, which are in cells from the world's origin;
+    /// where there are none, those at the bottom and in front. `told` hears how far it is after each part.
+    ///
+    /// # Errors
+    /// As [`PreparedStamp::new`], before the first part.
+    pub fn in_parts(
+        model: &VoxelModel,
+        (before, palette): (&Octree, &Palette),
+        (position, symmetry): (Vec3, Symmetry),
+        eyes: &[Vec3],
+        mut told: impl FnMut(&Self),
+    ) -> Result<Self, VoxelWorldError> {
+        let mut stamp = Self {
+            before: before.clone(),
+            laid: before.clone(),
+            layer: Octree::default(),
+            greatest: 0,
         };
-        let voxels = model.octree().turned(symmetry);
-        let bounds = symmetry.bounds(bounds, voxels.edge());
+        let Some(bounds) = model.bounds() else {
+            return Ok(stamp);
+        };
         if palette.entries().is_empty() {
             let (value, entries) = (1, 0);
             return Err(VoxelWorldError::NoEntry { value, entries });
         }
         let map = PaletteMap::new(model.palette(), palette, ColorMatch::default());
+        stamp.greatest = match model.palette() == palette {
+            // The model may use values that its own palette lacks.
+            true => model.octree().greatest_value(),
+            false => map.table().iter().copied().max().unwrap_or(0),
+        };
+        let voxels = model.octree().turned(symmetry);
+        let bounds = symmetry.bounds(bounds, voxels.edge());
         let min = smallest_cell(bounds, position);
-        let corner = |cell: [u16; 3]| min + UVec3::from(cell.map(u32::from)).as_ivec3();
-        let mut laid = before.clone();
-        let (low, last) = (corner(bounds.min), corner(bounds.max));
-        make_room(&mut laid, low, last + 1)?;
-        let layer = voxels.shifted(min + laid.half_edge(), laid.depth(), map.table());
-        laid.overlay(&layer)
-            .map_err(|_| VoxelWorldError::Outside { cell: low })?;
-        Ok(Self {
-            before: before.clone(),
-            laid,
-            greatest: match model.palette() == palette {
-                // The model may use values that its own palette lacks.
-                true => layer.greatest_value(),
-                false => map.table().iter().copied().max().unwrap_or(0),
-            },
-            layer,
-        })
+        let corners = [bounds.min, bounds.max];
+        let [low, last] = corners.map(|cell| min + UVec3::from(cell.map(u32::from)).as_ivec3());
+        make_room(&mut stamp.laid, low, last + 1)?;
+        let (depth, half) = (stamp.laid.depth(), stamp.laid.half_edge());
+        stamp.layer = Octree::empty(depth).map_err(|_| VoxelWorldError::Outside { cell: low })?;
+        let shifted = Shifted::new(&voxels, min + half, depth, map.table());
+        let height = Self::PART.min(depth);
+        for place in parts([low + half, last + half], height, eyes, half) {
+            let node = shifted.node_at(height, place);
+            if !matches!(node, Node::Leaf(0)) {
+                stamp.lay(height, place, node);
+                told(&stamp);
+            }
+        }
+        Ok(stamp)
     }
 
-    fn of_nothing(before: &Octree) -> Self {
-        Self {
-            before: before.clone(),
-            laid: before.clone(),
-            layer: Octree::default(),
-            greatest: 0,
-        }
+    /// Lays a node at a place that holds nothing of the model yet.
+    fn lay(&mut self, height: u32, place: IVec3, node: Node) {
+        let laid = overlaid(&self.laid.node_at(height, place), &node);
+        self.laid.set_node(height, place, laid);
+        self.layer.set_node(height, place, node);
     }
+
+    /// A world's voxels with the stamp over them, whatever has become of them since it was made.
+    ///
+    /// # Errors
+    /// [`VoxelWorldError::Outside`].
+    pub(crate) fn over(&self, now: &Octree) -> Result<Octree, VoxelWorldError> {
+        now.overlaid_since([&self.before, &self.laid, &self.layer])
+            .map_err(|_| VoxelWorldError::Outside { cell: IVec3::MAX })
+    }
+}
+
+/// Places of nodes of a height that hold the cells between two corners, in the order in which they are laid.
+fn parts([low, last]: [IVec3; 2], height: u32, eyes: &[Vec3], half: i32) -> Vec<IVec3> {
+    let (first, last) = (low >> height, last >> height);
+    let along = |axis: usize| first[axis]..=last[axis];
+    let mut places: Vec<IVec3> = along(2)
+        .flat_map(|z| along(1).map(move |y| (y, z)))
+        .flat_map(|(y, z)| along(0).map(move |x| IVec3::new(x, y, z)))
+        .collect();
+    let rank = |place: &IVec3| {
+        let min = ((*place << height) - half).as_vec3();
+        let max = min + (1 << height) as f32;
+        let distances = eyes.iter().map(|eye| eye.distance(eye.clamp(min, max)));
+        let nearest = distances.reduce(f32::min);
+        nearest.unwrap_or((place.y - place.z) as f32)
+    };
+    places.sort_by(|a, b| rank(a).total_cmp(&rank(b)));
+    places
 }
 
 impl VoxelWorld {
@@ -101,10 +155,7 @@ impl VoxelWorld {
     /// world is unchanged then.
     pub fn apply(&mut self, stamp: &PreparedStamp) -> Result<(), VoxelWorldError> {
         self.check_value(stamp.greatest)?;
-        let octree = self
-            .octree()
-            .overlaid_since([&stamp.before, &stamp.laid, &stamp.layer])
-            .map_err(|_| VoxelWorldError::Outside { cell: IVec3::MAX })?;
+        let octree = stamp.over(self.octree())?;
         self.step(octree);
         Ok(())
     }
@@ -271,6 +322,29 @@ mod tests {
         assert_ne!(*world.octree(), before);
         assert!(world.undo());
         assert_eq!(*world.octree(), before);
+    }
+
+    #[test]
+    fn the_parts_nearest_to_an_eye_are_laid_first_and_all_of_them_make_the_whole() {
+        let cells = (0..4_u32).map(|i| ([i * 130, 5, 5], 1));
+        let octree = Octree::from_cells(9, cells).unwrap();
+        let row = VoxelModel::new(512, octree, palette(&[RED])).unwrap();
+        let world = VoxelWorld::new(palette(&[RED]));
+        let here = (world.octree(), world.palette());
+        let place = (Vec3::ZERO, Symmetry::default());
+        let mut told = Vec::new();
+        let eye = Vec3::new(900.0, 0.0, 0.0);
+        let stamp = PreparedStamp::in_parts(&row, here, place, &[eye], |stamp| {
+            told.push(stamp.over(world.octree()).unwrap());
+        });
+        let lengths: Vec<u64> = told.iter().map(Octree::len).collect();
+        assert_eq!(lengths, [1, 2, 3, 4]);
+        let half = told[0].half_edge();
+        let right = IVec3::new(195, 0, 0) + half;
+        assert_eq!(told[0].get(right.as_uvec3().to_array()), 1);
+        let whole = PreparedStamp::new(&row, here, place.0, place.1).unwrap();
+        assert_eq!(stamp.unwrap().laid, whole.laid);
+        assert_eq!(whole.laid, told[3]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use glam::{IVec3, Vec3};
 
+use super::octree::{Shifted, overlaid};
 use super::{CHUNK_DEPTH, Octree, Palette, RayHit, Region};
 
 /// Voxels around an origin, with a palette and the steps that led to them.
@@ -216,10 +217,10 @@ impl VoxelWorld {
         let mut octree = self.octree.clone();
         make_room(&mut octree, low, beyond)?;
         let table = std::array::from_fn(|value| value.to_le_bytes()[0]);
-        let layer = voxels.shifted(min + octree.half_edge(), octree.depth(), &table);
-        octree
-            .overlay(&layer)
-            .map_err(|_| VoxelWorldError::Outside { cell: low })?;
+        let shifted = Shifted::new(voxels, min + octree.half_edge(), octree.depth(), &table);
+        let layer = shifted.node_at(octree.depth(), IVec3::ZERO);
+        let laid = overlaid(octree.root(), &layer);
+        octree.set_node(octree.depth(), IVec3::ZERO, laid);
         self.step(octree);
         Ok(())
     }

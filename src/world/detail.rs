@@ -89,6 +89,11 @@ impl View {
             && pairs.all(|(eye, other)| eye.distance(*other) < Self::STRIDE)
     }
 
+    /// The cameras, in cells of the grid.
+    pub(super) fn eyes(&self) -> &[Vec3] {
+        &self.eyes
+    }
+
     /// Cells between a chunk and the nearest camera, 0 where there is none.
     fn distance(&self, key: ChunkKey) -> f32 {
         let min = key.min_cell().as_vec3();

@@ -159,6 +159,11 @@ impl ChunkGrid {
         self.scene.as_ref().map_or(Vec3::ZERO, |scene| scene.origin)
     }
 
+    /// The cameras, in cells from where the grid counts them.
+    pub(crate) fn eyes(&self) -> &[Vec3] {
+        self.view.eyes()
+    }
+
     pub(super) fn materials(&self) -> ModelMaterials {
         self.materials.clone()
     }

@@ -12,6 +12,7 @@
 //! [`MeshingSettings::keep_meshes`] says otherwise: 1.5 million voxels at 512^3 are 15 and 190 MB. While they are made
 //! the list of voxels takes 10 to 12 bytes each besides. Palettes are small.
 
+mod ahead;
 mod autosave;
 mod chunk;
 mod detail;
@@ -29,6 +30,7 @@ mod save;
 mod scene;
 mod stale;
 
+pub(crate) use ahead::Ahead;
 pub use autosave::Autosave;
 pub use chunk::Chunk;
 pub use detail::LevelOfDetail;

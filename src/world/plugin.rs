@@ -5,6 +5,7 @@ use bevy::prelude::*;
 use crate::schedule::TrellisSystems;
 use crate::voxel::{VoxelModel, VoxelWorld};
 
+use super::ahead::show_alone;
 use super::detail::look_around;
 use super::publish::take_meshes;
 use super::remesh::{show_models, show_worlds, start_meshing, take_down};
@@ -23,6 +24,7 @@ impl Plugin for VoxelModelPlugin {
             .register_required_components::<VoxelWorld, Visibility>()
             .register_required_components::<VoxelWorld, VoxelSize>()
             .register_required_components::<VoxelWorld, ChunkGrid>()
+            .add_observer(show_alone)
             .add_observer(take_down::<VoxelModel3d>)
             .add_observer(take_down::<VoxelWorld>)
             .init_resource::<MeshingSettings>()

@@ -14,6 +14,7 @@ use bevy::prelude::*;
 use crate::meshing::{ChunkMesher, Detail, MeshBuffers};
 use crate::voxel::{ChunkKey, Node, VoxelModel, VoxelWorld};
 
+use super::ahead::Ahead;
 use super::grid::ChunkGrid;
 use super::material::ModelMaterials;
 use super::retire::RetiredMeshes;
@@ -107,16 +108,16 @@ pub(super) fn show_models(
     }
 }
 
-/// Notes worlds that have changed.
+/// Notes worlds that have changed, or over which something is being laid.
 pub(super) fn show_worlds(
     mut paint: Paint,
     mut shown: Query<
-        (&VoxelWorld, Ref<VoxelSize>, &mut ChunkGrid),
-        Or<(Changed<VoxelWorld>, Changed<VoxelSize>)>,
+        (&VoxelWorld, Ref<VoxelSize>, Option<&Ahead>, &mut ChunkGrid),
+        Or<(Changed<VoxelWorld>, Changed<VoxelSize>, Changed<Ahead>)>,
     >,
 ) {
-    for (world, size, mut grid) in &mut shown {
-        paint.show(&mut grid, world.into(), None);
+    for (world, size, ahead, mut grid) in &mut shown {
+        paint.show(&mut grid, Ahead::scene(world, ahead), None);
         if size.is_changed() {
             grid.restyle();
         }

@@ -28,7 +28,9 @@ pub use chunk::{ChunkLayer, ChunkSide};
 pub use edit::Region;
 pub use leaves::{Leaf, Leaves};
 pub use node::Node;
+pub(in crate::voxel) use overlay::overlaid;
 pub use raycast::RayHit;
+pub(in crate::voxel) use shift::Shifted;
 pub use symmetry::Symmetry;
 
 /// Greatest depth of an octree: 65 536 cells an axis.

@@ -65,7 +65,7 @@ fn overlaid_since([now, before, laid, above]: [&Node; 4]) -> Node {
 }
 
 /// A node with the solid cells of another over its own.
-fn overlaid(below: &Node, above: &Node) -> Node {
+pub(in crate::voxel) fn overlaid(below: &Node, above: &Node) -> Node {
     match (below, above) {
         (_, Node::Leaf(0)) => below.clone(),
         (Node::Leaf(0), _) | (_, Node::Leaf(_)) => above.clone(),

@@ -48,23 +48,41 @@ impl<'a> Part<'a> {
 /// agree, both are the same.
 type Parts<'a> = [Part<'a>; 8];
 
-impl Octree {
-    /// A cube of 2^`depth` cells an axis, at most [`super::MAX_DEPTH`], whose cell c + `by` is the cell c of this one;
-    /// what does not fit is cut off. Value v becomes `table[v]`, and empty cells stay empty.
-    pub(in crate::voxel) fn shifted(&self, by: IVec3, depth: u32, table: &[u8; 256]) -> Self {
+/// An octree moved by some cells and mapped to other values, of which nodes are made as they are asked for.
+pub(in crate::voxel) struct Shifted<'a> {
+    source: &'a Octree,
+    shift: Shift<'a>,
+}
+
+impl<'a> Shifted<'a> {
+    /// The cell c + `by` is the cell c of the source; value v becomes `table[v]`, and empty cells stay empty. Nodes may
+    /// be asked for up to `depth` levels.
+    pub(in crate::voxel) fn new(
+        source: &'a Octree,
+        by: IVec3,
+        depth: u32,
+        table: &'a [u8; 256],
+    ) -> Self {
         let shift = Shift::new(-by, depth, table);
-        let first = shift.from >> depth;
-        let between = is_between(shift.from, depth);
-        let nodes = OCTANTS.map(|corner| {
-            let [x, y, z] = axes(corner & between).map(i32::from);
-            self.node_at(depth, first + IVec3::new(x, y, z))
-        });
-        let root = shift.node(&nodes.each_ref().map(Part::of), depth);
-        Self { depth, root }
+        Self { source, shift }
     }
 
+    /// The node `height` levels high at a place, counted in such nodes.
+    pub(in crate::voxel) fn node_at(&self, height: u32, place: IVec3) -> Node {
+        let first = (self.shift.from >> height) + place;
+        let between = is_between(self.shift.from, height);
+        let nodes = OCTANTS.map(|corner| {
+            let [x, y, z] = axes(corner & between).map(i32::from);
+            self.source.node_at(height, first + IVec3::new(x, y, z))
+        });
+        let parts = nodes.each_ref().map(Part::of);
+        self.shift.node(&parts, height)
+    }
+}
+
+impl Octree {
     /// The node `height` levels high at a place, counted in such nodes; empty outside.
-    pub(super) fn node_at(&self, height: u32, place: IVec3) -> Node {
+    pub(in crate::voxel) fn node_at(&self, height: u32, place: IVec3) -> Node {
         if height >= self.depth {
             if place != IVec3::ZERO {
                 return Node::EMPTY;

@@ -477,7 +477,10 @@ proptest! {
         let octree = Octree::from_cells(4, cells).unwrap();
         let table = std::array::from_fn(|value| (value * 2) as u8);
         let by = IVec3::from(by);
-        let shifted = octree.shifted(by, depth, &table);
+        let root = Shifted::new(&octree, by, depth, &table).node_at(depth, IVec3::ZERO);
+        let shifted = Octree::from_root(depth, root).unwrap();
+        let upper = Shifted::new(&octree, by, 6, &table).node_at(4, IVec3::new(0, 1, 0));
+        prop_assert!(depth < 5 || shifted.node_at(4, IVec3::new(0, 1, 0)) == upper);
         prop_assert!(is_canonical(shifted.root()));
         let edge = 1 << depth;
         let mut expected = Cells::new();

@@ -3,6 +3,7 @@
 use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy::tasks::futures::check_ready;
+use bevy::tasks::futures_lite::future::yield_now;
 use bevy::tasks::{AsyncComputeTaskPool, Task};
 use crossbeam_channel::{Receiver, bounded};
 
@@ -132,12 +133,16 @@ pub(super) fn start_stamping(
         let (newest, so_far) = bounded(1);
         let older = so_far.clone();
         let stamp = AsyncComputeTaskPool::get().spawn(async move {
-            let place = (spot.position, spot.symmetry);
-            PreparedStamp::in_parts(&model, (&octree, &palette), place, &eyes, |stamp| {
+            let (here, place) = ((&octree, &palette), (spot.position, spot.symmetry));
+            let mut parts = PreparedStamp::in_parts(&model, here, place, &eyes)?;
+            while parts.lay_next() {
                 // Where nobody has looked, the newer one takes the place of the older.
                 let _ = older.try_recv();
-                let _ = newest.try_send(stamp.clone());
-            })
+                let _ = newest.try_send(parts.stamp().clone());
+                // What is there already is meshed by the same few threads.
+                yield_now().await;
+            }
+            Ok(parts.stamp().clone())
         });
         commands.entity(entity).try_insert(Stamping {
             stamp,

@@ -3,12 +3,17 @@
 //! A model's voxels are not resampled: one of its cells becomes one of the world's, whatever size either is shown at.
 //! Positions are cells from the world's origin; turns and mirror images go about the model's origin.
 
+use std::collections::VecDeque;
+
 use glam::{IVec3, UVec3, Vec3};
 
 use super::octree::{Shifted, overlaid};
 use super::world::make_room;
 use super::{Bounds, ColorMatch, Node, Octree, Palette, PaletteMap, Symmetry};
 use super::{VoxelModel, VoxelWorld, VoxelWorldError};
+
+/// Levels of the parts in which a model is laid over a world: cubes of 128 cells an axis.
+const PART: u32 = 7;
 
 /// A model laid over a world's voxels as they were, ready to become a step of that world.
 ///
@@ -23,9 +28,6 @@ pub struct PreparedStamp {
 }
 
 impl PreparedStamp {
-    /// Levels of the parts in which a model is laid over a world: cubes of 128 cells an axis.
-    const PART: u32 = 7;
-
     /// Lays a model over the voxels of a world, given as [`VoxelWorld::octree`] and [`VoxelWorld::palette`]: see
     /// [`VoxelWorld::stamp_model`].
     ///
@@ -37,21 +39,22 @@ impl PreparedStamp {
         position: Vec3,
         symmetry: Symmetry,
     ) -> Result<Self, VoxelWorldError> {
-        Self::in_parts(model, here, (position, symmetry), &[], |_| {})
+        let mut parts = Self::in_parts(model, here, (position, symmetry), &[])?;
+        while parts.lay_next() {}
+        Ok(parts.stamp)
     }
 
     /// The same part by part, those nearest to any of the `eyes` first, which are in cells from the world's origin;
-    /// where there are none, those at the bottom and in front. `told` hears how far it is after each part.
+    /// where there are none, those at the bottom and in front.
     ///
     /// # Errors
-    /// As [`PreparedStamp::new`], before the first part.
+    /// As [`PreparedStamp::new`].
     pub fn in_parts(
         model: &VoxelModel,
         (before, palette): (&Octree, &Palette),
         (position, symmetry): (Vec3, Symmetry),
         eyes: &[Vec3],
-        mut told: impl FnMut(&Self),
-    ) -> Result<Self, VoxelWorldError> {
+    ) -> Result<StampParts, VoxelWorldError> {
         let mut stamp = Self {
             before: before.clone(),
             laid: before.clone(),
@@ -59,17 +62,18 @@ impl PreparedStamp {
             greatest: 0,
         };
         let Some(bounds) = model.bounds() else {
-            return Ok(stamp);
+            return Ok(StampParts::none(stamp));
         };
         if palette.entries().is_empty() {
             let (value, entries) = (1, 0);
             return Err(VoxelWorldError::NoEntry { value, entries });
         }
         let map = PaletteMap::new(model.palette(), palette, ColorMatch::default());
+        let table = *map.table();
         stamp.greatest = match model.palette() == palette {
             // The model may use values that its own palette lacks.
             true => model.octree().greatest_value(),
-            false => map.table().iter().copied().max().unwrap_or(0),
+            false => table.iter().copied().max().unwrap_or(0),
         };
         let voxels = model.octree().turned(symmetry);
         let bounds = symmetry.bounds(bounds, voxels.edge());
@@ -79,23 +83,15 @@ impl PreparedStamp {
         make_room(&mut stamp.laid, low, last + 1)?;
         let (depth, half) = (stamp.laid.depth(), stamp.laid.half_edge());
         stamp.layer = Octree::empty(depth).map_err(|_| VoxelWorldError::Outside { cell: low })?;
-        let shifted = Shifted::new(&voxels, min + half, depth, map.table());
-        let height = Self::PART.min(depth);
-        for place in parts([low + half, last + half], height, eyes, half) {
-            let node = shifted.node_at(height, place);
-            if !matches!(node, Node::Leaf(0)) {
-                stamp.lay(height, place, node);
-                told(&stamp);
-            }
-        }
-        Ok(stamp)
-    }
-
-    /// Lays a node at a place that holds nothing of the model yet.
-    fn lay(&mut self, height: u32, place: IVec3, node: Node) {
-        let laid = overlaid(&self.laid.node_at(height, place), &node);
-        self.laid.set_node(height, place, laid);
-        self.layer.set_node(height, place, node);
+        let height = PART.min(depth);
+        Ok(StampParts {
+            places: places([low + half, last + half], height, eyes, half).into(),
+            height,
+            voxels,
+            by: min + half,
+            table,
+            stamp,
+        })
     }
 
     /// A world's voxels with the stamp over them, whatever has become of them since it was made.
@@ -108,8 +104,58 @@ impl PreparedStamp {
     }
 }
 
+/// A stamp that is being made.
+#[derive(Clone, Debug)]
+pub struct StampParts {
+    stamp: PreparedStamp,
+    /// The model, turned as it comes to stand.
+    voxels: Octree,
+    /// From its cells to those of the world's octree.
+    by: IVec3,
+    table: [u8; 256],
+    /// Places of parts still to be laid, counted in nodes of this height.
+    places: VecDeque<IVec3>,
+    height: u32,
+}
+
+impl StampParts {
+    fn none(stamp: PreparedStamp) -> Self {
+        Self {
+            stamp,
+            voxels: Octree::default(),
+            by: IVec3::ZERO,
+            table: [0; 256],
+            places: VecDeque::new(),
+            height: 0,
+        }
+    }
+
+    /// Lays the next part that holds voxels; `false` where there is none left.
+    pub fn lay_next(&mut self) -> bool {
+        let height = self.height;
+        let shifted = Shifted::new(&self.voxels, self.by, height, &self.table);
+        while let Some(place) = self.places.pop_front() {
+            let node = shifted.node_at(height, place);
+            if !matches!(node, Node::Leaf(0)) {
+                let PreparedStamp { laid, layer, .. } = &mut self.stamp;
+                let part = overlaid(&laid.node_at(height, place), &node);
+                laid.set_node(height, place, part);
+                layer.set_node(height, place, node);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The stamp as far as it is made.
+    #[must_use]
+    pub fn stamp(&self) -> &PreparedStamp {
+        &self.stamp
+    }
+}
+
 /// Places of nodes of a height that hold the cells between two corners, in the order in which they are laid.
-fn parts([low, last]: [IVec3; 2], height: u32, eyes: &[Vec3], half: i32) -> Vec<IVec3> {
+fn places([low, last]: [IVec3; 2], height: u32, eyes: &[Vec3], half: i32) -> Vec<IVec3> {
     let (first, last) = (low >> height, last >> height);
     let along = |axis: usize| first[axis]..=last[axis];
     let mut places: Vec<IVec3> = along(2)
@@ -332,18 +378,19 @@ mod tests {
         let world = VoxelWorld::new(palette(&[RED]));
         let here = (world.octree(), world.palette());
         let place = (Vec3::ZERO, Symmetry::default());
-        let mut told = Vec::new();
         let eye = Vec3::new(900.0, 0.0, 0.0);
-        let stamp = PreparedStamp::in_parts(&row, here, place, &[eye], |stamp| {
-            told.push(stamp.over(world.octree()).unwrap());
-        });
+        let mut parts = PreparedStamp::in_parts(&row, here, place, &[eye]).unwrap();
+        let mut told = Vec::new();
+        while parts.lay_next() {
+            told.push(parts.stamp().over(world.octree()).unwrap());
+        }
         let lengths: Vec<u64> = told.iter().map(Octree::len).collect();
         assert_eq!(lengths, [1, 2, 3, 4]);
         let half = told[0].half_edge();
         let right = IVec3::new(195, 0, 0) + half;
         assert_eq!(told[0].get(right.as_uvec3().to_array()), 1);
         let whole = PreparedStamp::new(&row, here, place.0, place.1).unwrap();
-        assert_eq!(stamp.unwrap().laid, whole.laid);
+        assert_eq!(parts.stamp().laid, whole.laid);
         assert_eq!(whole.laid, told[3]);
     }
 

@@ -6,7 +6,7 @@
 //! ground. For each of these is printed: the time from the end of the backend's work to the frame that takes the
 //! result (the palette is chosen and the octree built), the frames from there to the first chunks, the time until all
 //! stand, the longest frame and the 99th percentile less an idle frame, the same for the frames in which it goes
-//! again, and the memory of its parts. An argument picks runs by name.
+//! again, the memory of its parts, and what its `.voxels` file takes to be written and read. An argument picks runs by name.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -273,6 +273,16 @@ fn print_parts(voxels: &SparseVoxels) {
     let started = Instant::now();
     let model = VoxelModel::from(voxels);
     let took = ms(started.elapsed());
+    let started = Instant::now();
+    let bytes = crossworld_trellis::format::voxels::encode(voxels);
+    let written = ms(started.elapsed());
+    let started = Instant::now();
+    let read = crossworld_trellis::format::voxels::decode(&bytes);
+    let read = read.map(|_| ms(started.elapsed())).unwrap_or(f64::NAN);
+    println!(
+        "as a .voxels file {} MB, written in {written:.0} ms, read in {read:.0} ms",
+        bytes.len() / 1_000_000
+    );
     let per_voxel = |bytes: usize| bytes as f64 / voxels.len() as f64;
     let meshes = crossworld_trellis::meshing::mesh_model(&model);
     let quads: usize = meshes.iter().map(|(_, mesh)| mesh.quads()).sum();

@@ -112,7 +112,7 @@ impl Worlds<'_, '_> {
 pub(super) fn start_stamping(
     mut commands: Commands,
     worlds: Worlds,
-    voxels_of: Query<(&VoxelWorld, &ChunkGrid)>,
+    voxels_of: Query<(&VoxelWorld, Option<&ChunkGrid>)>,
     mut finished: Query<(Entity, &mut Generation, &IntoWorld, &ToStamp)>,
 ) {
     for (entity, mut generation, into, to_stamp) in &mut finished {
@@ -127,7 +127,7 @@ pub(super) fn start_stamping(
             (_, Err(_)) => continue,
         };
         let (octree, palette) = (world.octree().clone(), world.palette().clone());
-        let eyes = grid.eyes().to_vec();
+        let eyes = grid.map_or(Vec::new(), |grid| grid.eyes().to_vec());
         let model = to_stamp.0.clone();
         let voxels = model.len();
         let (newest, so_far) = bounded(1);

@@ -94,6 +94,8 @@ impl ChunkGrid {
     /// Has other materials from now on.
     pub(super) fn paint(&mut self, materials: ModelMaterials) {
         self.materials = materials;
+        // What stands keeps the old ones until then, since its meshes may be made for another palette.
+        self.to_restyle.clear();
         // Also what is in work now comes in the old ones.
         self.restyle_last |= !self.slots.is_empty();
     }

@@ -16,13 +16,19 @@ const PRIORITY: u8 = 25;
 
 impl Drop for Octree {
     fn drop(&mut self) {
-        if owns_more_than(&mut MOST_AT_ONCE.clone(), &self.root) {
+        if owns_many(&self.root) {
             // Where there is no thread the node comes back with the error, and is freed here.
             if let Some(release) = &*RELEASE {
                 let _ = release.send(std::mem::replace(&mut self.root, Node::EMPTY));
             }
         }
     }
+}
+
+/// Whether freeing a node would take long.
+fn owns_many(node: &Node) -> bool {
+    let mut left = MOST_AT_ONCE;
+    owns_more_than(&mut left, node)
 }
 
 /// Whether a node has more branches than are left that nobody else holds. Those that are shared stay, and are not
@@ -70,8 +76,7 @@ mod tests {
 
     #[test]
     fn only_big_trees_that_nobody_else_holds_are_handed_over() {
-        let is_handed_over =
-            |octree: &Octree| owns_more_than(&mut MOST_AT_ONCE.clone(), &octree.root);
+        let is_handed_over = |octree: &Octree| owns_many(&octree.root);
         let (small, big) = (noise(4), noise(6));
         assert!(!is_handed_over(&small) && is_handed_over(&big));
         let snapshot = big.clone();

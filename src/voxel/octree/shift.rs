@@ -97,11 +97,19 @@ impl Octree {
         if outermost != IVec3::ZERO {
             return Node::EMPTY;
         }
-        (0..self.depth - height)
-            .rev()
-            .fold(self.root.clone(), |node, level| {
-                node.child(octant_at(place, level))
-            })
+        // Borrowed on the way, since a count that other threads share costs more than a level.
+        let mut node = &self.root;
+        for level in (0..self.depth - height).rev() {
+            let octant = octant_at(place, level);
+            match node {
+                Node::Branch(children) => match children.get(octant) {
+                    Some(child) => node = child,
+                    None => return Node::EMPTY,
+                },
+                uniform => return uniform.child(octant),
+            }
+        }
+        node.clone()
     }
 }
 

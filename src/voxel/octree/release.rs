@@ -12,8 +12,8 @@ use super::{Node, Octree};
 /// models of 64^3.
 const MOST_AT_ONCE: usize = 4096;
 
-/// Of the thread, where 50 is that of the game's threads and 0 the least.
-const PRIORITY: u8 = 25;
+/// Of the thread: the least there is, since nobody waits for it. That of the game's threads is 50.
+const PRIORITY: u8 = 0;
 
 impl Drop for Octree {
     fn drop(&mut self) {

@@ -9,25 +9,24 @@
 #![expect(
     clippy::cast_possible_truncation,
     clippy::expect_used,
-    clippy::indexing_slicing,
     reason = "a bench may panic"
 )]
 
+mod paced;
+
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bevy::prelude::*;
 use crossworld_trellis::backend::{Backend, BackendError, BackendInfo, Backends, Prompt, Watch};
 use crossworld_trellis::prelude::*;
+use paced::{Spread, frame, settle};
 use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_priority};
 
 const RESOLUTION: u16 = 128;
-const SETTLING_FRAMES: usize = 30;
 const MODELS: usize = 20;
 /// The worker and a task that meshes.
 const COUNTERS: usize = 2;
-/// From the start of a frame to the start of the next.
-const PACE: Duration = Duration::from_micros(16_667);
 
 /// Hands over the same voxels every time.
 struct Prepared(SparseVoxels);
@@ -77,28 +76,9 @@ fn shell() -> SparseVoxels {
 fn app(voxels: SparseVoxels) -> App {
     let mut backends = Backends::none();
     backends.register("prepared", move || Ok(Box::new(Prepared(voxels.clone()))));
-    let mut app = App::new();
-    app.add_plugins((
-        MinimalPlugins,
-        AssetPlugin::default(),
-        TransformPlugin,
-        bevy::mesh::MeshPlugin,
-        ImagePlugin::default(),
-        TrellisPlugin,
-    ));
-    app.insert_resource(backends);
-    app.finish();
-    app.cleanup();
-    app
-}
-
-/// Runs a frame, tells how long it took, and waits for the next.
-fn frame(app: &mut App) -> Duration {
-    let started = Instant::now();
-    app.update();
-    let took = started.elapsed();
-    std::thread::sleep(PACE.saturating_sub(took));
-    took
+    paced::app(|app| {
+        app.insert_resource(backends);
+    })
 }
 
 /// The frames of one model, and as many of two other kinds right after it.
@@ -113,23 +93,10 @@ struct Round {
 /// Asks for a model and measures the frames until it stands, then as many others.
 fn round(app: &mut App) -> Round {
     let picture = Picture::new(1, 1, vec![255; 4]).expect("one pixel is a picture");
-    let request = GenerateRequest::new(picture);
-    let world = app.world_mut();
-    let entity = world.resource_scope(|world, mut image_to_3d: Mut<ImageTo3D>| {
-        image_to_3d.generate(&mut world.commands(), request)
-    });
-    world.flush();
+    let entity = paced::ask(app, GenerateRequest::new(picture));
     let mut appearing = Vec::new();
-    loop {
+    while !paced::status(app, entity).is_some_and(GenerationStatus::is_end) {
         appearing.push(frame(app));
-        match app
-            .world()
-            .get::<Generation>(entity)
-            .map(|generation| &generation.status)
-        {
-            Some(status) if status.is_end() => break,
-            _ => {}
-        }
     }
     // The removal is part of the game too, but not of this question.
     app.world_mut().entity_mut(entity).despawn();
@@ -158,27 +125,13 @@ fn round(app: &mut App) -> Round {
     }
 }
 
-/// Lets frames pass until an app that has just done something is idle again.
-fn settle(app: &mut App) {
-    for _ in 0..SETTLING_FRAMES {
-        frame(app);
-    }
-}
-
-/// Median and longest, in milliseconds.
-fn median_and_longest(times: impl Iterator<Item = Duration>) -> (f64, f64) {
-    let mut times: Vec<f64> = times.map(|time| time.as_secs_f64() * 1e3).collect();
-    times.sort_by(f64::total_cmp);
-    (times[times.len() / 2], times[times.len() - 1])
-}
-
 fn main() {
     let voxels = shell();
     println!("{} voxels at {RESOLUTION}^3", voxels.len());
     let mut app = app(voxels);
     settle(&mut app);
     let rounds: Vec<Round> = (0..MODELS).map(|_| round(&mut app)).collect();
-    let (idle, _) = median_and_longest(rounds.iter().flat_map(|round| round.idle.iter().copied()));
+    let idle = Spread::of(rounds.iter().flat_map(|round| round.idle.iter().copied())).median();
     println!("idle frame: median {idle:.3} ms");
     println!("longest frame of {MODELS} rounds, less the idle frame:");
     let kinds: [(&str, fn(&Round) -> &Vec<Duration>); 3] = [
@@ -190,11 +143,11 @@ fn main() {
         let longest = rounds
             .iter()
             .filter_map(|round| frames(round).iter().copied().max());
-        let (median, worst) = median_and_longest(longest);
+        let longest = Spread::of(longest);
         println!(
             "{name}: median {:.3} ms, worst {:.3} ms",
-            median - idle,
-            worst - idle
+            longest.median() - idle,
+            longest.longest() - idle
         );
     }
 }

@@ -10,17 +10,17 @@
     reason = "a bench may panic"
 )]
 
+mod paced;
+
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 use crossworld_trellis::prelude::*;
 use crossworld_trellis::voxel::Region;
 use crossworld_trellis::world::WorldReady;
+use paced::{Spread, frame, ms};
 
 const DIGS: usize = 200;
-/// From the start of a frame to the start of the next.
-const PACE: Duration = Duration::from_micros(16_667);
-
 #[derive(Resource, Default)]
 struct Ready(Option<WorldReady>);
 
@@ -43,29 +43,10 @@ fn hills() -> VoxelWorld {
 }
 
 fn app() -> App {
-    let mut app = App::new();
-    app.add_plugins((
-        MinimalPlugins,
-        AssetPlugin::default(),
-        TransformPlugin,
-        bevy::mesh::MeshPlugin,
-        ImagePlugin::default(),
-        TrellisPlugin,
-    ));
-    app.init_resource::<Ready>()
-        .add_observer(|ready: On<WorldReady>, mut last: ResMut<Ready>| last.0 = Some(*ready));
-    app.finish();
-    app.cleanup();
-    app
-}
-
-/// Runs a frame, tells how long it took, and waits for the next.
-fn frame(app: &mut App) -> Duration {
-    let started = Instant::now();
-    app.update();
-    let took = started.elapsed();
-    std::thread::sleep(PACE.saturating_sub(took));
-    took
+    paced::app(|app| {
+        app.init_resource::<Ready>()
+            .add_observer(|ready: On<WorldReady>, mut last: ResMut<Ready>| last.0 = Some(*ready));
+    })
 }
 
 /// Runs frames until the world stands; tells how long each took.
@@ -112,16 +93,11 @@ fn main() {
     );
 }
 
-fn spread(mut times: Vec<Duration>) -> String {
-    times.sort();
-    let at = |place: usize| times.get(place).copied().map_or(0.0, ms);
+fn spread(times: Vec<Duration>) -> String {
+    let times = Spread::of(times);
     format!(
         "median {:.3} ms, worst {:.3} ms",
-        at(times.len() / 2),
-        at(times.len().saturating_sub(1))
+        times.median(),
+        times.longest()
     )
-}
-
-fn ms(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }

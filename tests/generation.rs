@@ -10,14 +10,18 @@
 )]
 mod common;
 
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use crossworld_trellis::backend::BackendError;
-use crossworld_trellis::generation::{Event, GenerationError, Generator, Job, JobId, Priority};
+use crossworld_trellis::generation::{
+    Event, GenerationError, Generator, Job, JobId, Priority, ResultCache,
+};
 use crossworld_trellis::picture::Picture;
 use crossworld_trellis::voxel::SparseVoxels;
 
+use common::choir::choir_backends;
 use common::puppet::{Act, puppet_backends};
 
 fn generator(capacity: usize) -> (Generator, Sender<Act>) {
@@ -76,6 +80,29 @@ fn a_job_starts_progresses_shows_a_preview_and_finishes() {
         matches!(events.last(), Some(Event::Finished { model, .. }) if model.cells().map(|(cell, _)| cell).eq([[1, 2, 3]]))
     );
     assert!(events.iter().all(|event| event.job() == id));
+}
+
+#[test]
+fn a_result_is_told_before_it_is_written_to_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = ResultCache::at(folder.path());
+    // Whoever keeps a result waits for this lock.
+    let sum = File::create(folder.path().join("bytes")).unwrap();
+    sum.lock().unwrap();
+    let (backends, _calls, go) = choir_backends();
+    let mut generator = Generator::new(backends, 8);
+    let keeping = || Job {
+        cache: Some(cache.clone()),
+        ..job()
+    };
+    let first = generator.submit(keeping()).unwrap();
+    go.send(()).unwrap();
+    let is_cached = |event| matches!(event, Event::Finished { cached: true, .. });
+    assert!(!is_cached(end_of(&mut generator, first)));
+    assert_eq!(cache.info().unwrap().results, 0);
+    sum.unlock().unwrap();
+    let second = generator.submit(keeping()).unwrap();
+    assert!(is_cached(end_of(&mut generator, second)));
 }
 
 #[test]

@@ -27,7 +27,8 @@ pub enum Event {
         /// How far it is.
         progress: Progress,
     },
-    /// A rough version of the result, in place of any earlier one.
+    /// A rough version of the result, in place of any earlier one. It has at most 128 cells per axis; what a backend
+    /// shows in finer ones is made coarser.
     Preview {
         /// Which job.
         job: JobId,

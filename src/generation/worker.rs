@@ -23,7 +23,7 @@ use crate::backend::{
 use crate::picture::Picture;
 use crate::voxel::{SparseVoxels, VoxelModel};
 
-use super::cache::{Made, generate_or_find_all};
+use super::cache::{Keeping, Made, Outcome, generate_or_find_all};
 use super::{Event, GenerationError, Job, JobId, PictureSource};
 
 /// Events that may wait for the reader; more progress than this is dropped.
@@ -31,6 +31,9 @@ const EVENT_CAPACITY: usize = 64;
 
 /// Errands that wait, none of which takes long.
 const MUCH: usize = 8;
+
+/// Cells per axis of a preview at most. Ghost voxels need no more, and a big one would hold up the work.
+const PREVIEW_RESOLUTION: u32 = 128;
 
 /// Of the thread, where 50 is that of the game's threads and 0 the least.
 const PRIORITY: u8 = 25;
@@ -209,10 +212,13 @@ fn serve(errands: &Receiver<Errand>, events: &Sender<Event>, backends: Backends)
                 events,
             }
             .end(&mut pool, &mut order);
-            for end in ends {
-                if events.send(end).is_err() {
-                    return;
-                }
+            let (news, kept): (Vec<Event>, Vec<_>) = ends.into_iter().unzip();
+            let is_heard = news.into_iter().all(|end| events.send(end).is_ok());
+            for (keeping, voxels) in kept.into_iter().flatten() {
+                keeping.keep(&voxels);
+            }
+            if !is_heard {
+                return;
             }
         }
     }
@@ -252,6 +258,9 @@ fn next(order: &mut Order) -> Option<Task> {
     std::iter::from_fn(|| order.pop_front()).find(|task| task.state.begin())
 }
 
+/// The event that ends a job, and a new result that is to be kept once it was told.
+type End = (Event, Option<(Keeping, SparseVoxels)>);
+
 /// The tasks of an order that are done at once.
 struct Part<'a> {
     tasks: Vec<Task>,
@@ -262,7 +271,7 @@ struct Part<'a> {
 
 impl Part<'_> {
     /// Does the tasks, and as many more of the order as the backend can at once; returns the end of each.
-    fn end(mut self, pool: &mut BackendPool, order: &mut Order) -> Vec<Event> {
+    fn end(mut self, pool: &mut BackendPool, order: &mut Order) -> Vec<End> {
         match catch_unwind(AssertUnwindSafe(|| self.work(pool, order))) {
             Ok(ends) => ends,
             Err(panic) => {
@@ -270,29 +279,30 @@ impl Part<'_> {
                     pool.discard(name);
                 }
                 let message = message_of(&*panic);
-                let failed = self.tasks.iter().map(|task| Event::Failed {
-                    job: task.id,
-                    error: GenerationError::Panicked {
+                let failed = self.tasks.iter().map(|task| {
+                    let error = GenerationError::Panicked {
                         backend: self
                             .backend
                             .map_or_else(|| task.job.backend.to_string(), str::to_owned),
                         message: message.clone(),
-                    },
+                    };
+                    let job = task.id;
+                    (Event::Failed { job, error }, None)
                 });
                 failed.collect()
             }
         }
     }
 
-    fn work(&mut self, pool: &mut BackendPool, order: &mut Order) -> Vec<Event> {
+    fn work(&mut self, pool: &mut BackendPool, order: &mut Order) -> Vec<End> {
         let started = Instant::now();
-        let end = |task: &Task, outcome| end_of(task.id, outcome, started);
+        let failed = |task: &Task, error| (end_of(task.id, Err(error), started), None);
         let Some(first) = self.tasks.first() else {
             return Vec::new();
         };
         let (name, backend) = match pool.get(&first.job.backend) {
             Ok(chosen) => chosen,
-            Err(error) => return vec![end(first, Err(error.into()))],
+            Err(error) => return vec![failed(first, error.into())],
         };
         self.backend = Some(name);
         let more = std::iter::from_fn(|| next(order));
@@ -322,7 +332,7 @@ impl Part<'_> {
                     prompts.push(prompt);
                     watches.push(watch);
                 }
-                Err(error) => ends.push(end(task, Err(error))),
+                Err(error) => ends.push(failed(task, error)),
             }
         }
         let cache = self.tasks.first().and_then(|task| task.job.cache.as_ref());
@@ -331,9 +341,8 @@ impl Part<'_> {
             .map(|watch| watch as &mut dyn Watch)
             .collect();
         let results = generate_or_find_all(cache, backend, &prompts, &mut watching);
-        for (watch, result) in watches.iter().zip(results) {
-            let checked = result.and_then(|made| watch.check().map(|()| made));
-            ends.push(end(watch.task, checked.map_err(Into::into)));
+        for (watch, outcome) in watches.iter().zip(results) {
+            ends.push(watch.end(outcome, started));
         }
         ends
     }
@@ -358,17 +367,17 @@ impl<'a> Pictures<'a> {
 }
 
 /// The event that ends a job.
-fn end_of(job: JobId, outcome: Result<Made, GenerationError>, started: Instant) -> Event {
+fn end_of(job: JobId, outcome: Result<&Made, GenerationError>, started: Instant) -> Event {
     let outcome = outcome.and_then(|made| match made.voxels.is_empty() {
         true => Err(GenerationError::NoVoxels),
         false => Ok(made),
     });
     match outcome {
-        Ok(Made { voxels, cached }) => Event::Finished {
+        Ok(made) => Event::Finished {
             job,
-            model: VoxelModel::from(&voxels),
+            model: VoxelModel::from(&made.voxels),
             work: started.elapsed(),
-            cached,
+            cached: made.cached,
         },
         Err(GenerationError::Backend(BackendError::Cancelled(_))) => Event::Cancelled { job },
         Err(error) => Event::Failed { job, error },
@@ -390,6 +399,20 @@ impl ChannelWatch<'_> {
         }
     }
 
+    /// The end of a job whose backend has answered.
+    fn end(&self, (result, keeping): Outcome, started: Instant) -> End {
+        let job = self.task.id;
+        match result {
+            Ok(made) => {
+                let checked = self.check().map(|()| &made).map_err(Into::into);
+                let event = end_of(job, checked, started);
+                // Also what nobody wants any more may be asked for again.
+                (event, keeping.map(|keeping| (keeping, made.voxels)))
+            }
+            Err(error) => (end_of(job, Err(error.into()), started), None),
+        }
+    }
+
     fn tell(&self, event: Event) {
         let _ = self.events.try_send(event);
     }
@@ -404,8 +427,11 @@ impl Watch for ChannelWatch<'_> {
         self.check().map_err(|_| Cancelled)
     }
 
-    fn preview(&mut self, voxels: SparseVoxels) -> Result<(), Cancelled> {
+    fn preview(&mut self, mut voxels: SparseVoxels) -> Result<(), Cancelled> {
         if self.wants_previews() {
+            while voxels.resolution() > PREVIEW_RESOLUTION {
+                voxels = voxels.coarser();
+            }
             self.tell(Event::Preview {
                 job: self.task.id,
                 model: VoxelModel::from(&voxels),

@@ -3,10 +3,12 @@
 use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy::tasks::futures::check_ready;
+use bevy::tasks::futures_lite::future::yield_now;
 use bevy::tasks::{AsyncComputeTaskPool, Task};
+use crossbeam_channel::{Receiver, bounded};
 
-use crate::voxel::{Octree, VoxelModel, VoxelWorld, VoxelWorldError};
-use crate::world::{VoxelSize, WhichWorldError, WorldSpot, which_world};
+use crate::voxel::{PreparedStamp, VoxelModel, VoxelWorld, VoxelWorldError};
+use crate::world::{Ahead, ChunkGrid, VoxelSize, WhichWorldError, WorldSpot, which_world};
 
 use super::collect::fail;
 use super::generation::GenerationFinished;
@@ -46,10 +48,13 @@ pub(super) struct IntoWorld(pub(super) Entity);
 #[derive(Component)]
 pub(super) struct ToStamp(pub(super) VoxelModel);
 
-/// The layer of a finished model, being made.
+/// A finished model that is being laid over its world, as that was when it came.
 #[derive(Component)]
 pub(super) struct Stamping {
-    layer: Task<Result<Octree, VoxelWorldError>>,
+    stamp: Task<Result<PreparedStamp, VoxelWorldError>>,
+    /// How far it is, where that is news.
+    so_far: Receiver<PreparedStamp>,
+    world: Entity,
     voxels: usize,
 }
 
@@ -103,35 +108,63 @@ impl Worlds<'_, '_> {
     }
 }
 
-/// Starts making the layers of models that have come.
+/// Starts laying models that have come over their worlds.
 pub(super) fn start_stamping(
     mut commands: Commands,
     worlds: Worlds,
-    palettes: Query<&VoxelWorld>,
+    voxels_of: Query<(&VoxelWorld, Option<&ChunkGrid>)>,
     mut finished: Query<(Entity, &mut Generation, &IntoWorld, &ToStamp)>,
 ) {
     for (entity, mut generation, into, to_stamp) in &mut finished {
         commands.entity(entity).try_remove::<ToStamp>();
         let spot = worlds.spot(entity, into.0);
-        let (spot, palette) = match (spot, palettes.get(into.0)) {
-            (Ok((spot, ..)), Ok(world)) => (spot, world.palette().clone()),
+        let (spot, (world, grid)) = match (spot, voxels_of.get(into.0)) {
+            (Ok((spot, ..)), Ok(shown)) => (spot, shown),
             (Err(error), _) => {
                 fail(entity, &mut generation, error.to_string(), &mut commands);
                 continue;
             }
             (_, Err(_)) => continue,
         };
+        let (octree, palette) = (world.octree().clone(), world.palette().clone());
+        let eyes = grid.map_or(Vec::new(), |grid| grid.eyes().to_vec());
         let model = to_stamp.0.clone();
         let voxels = model.len();
-        let layer = AsyncComputeTaskPool::get()
-            .spawn(async move { model.layer(&palette, spot.position, spot.symmetry) });
-        commands
-            .entity(entity)
-            .try_insert(Stamping { layer, voxels });
+        let (newest, so_far) = bounded(1);
+        let older = so_far.clone();
+        let stamp = AsyncComputeTaskPool::get().spawn(async move {
+            let (here, place) = ((&octree, &palette), (spot.position, spot.symmetry));
+            let mut parts = PreparedStamp::in_parts(&model, here, place, &eyes)?;
+            while parts.lay_next() {
+                // Where nobody has looked, the newer one takes the place of the older.
+                let _ = older.try_recv();
+                let _ = newest.try_send(parts.stamp().clone());
+                // What is there already is meshed by the same few threads.
+                yield_now().await;
+            }
+            Ok(parts.stamp().clone())
+        });
+        commands.entity(entity).try_insert(Stamping {
+            stamp,
+            so_far,
+            world: into.0,
+            voxels,
+        });
     }
 }
 
-/// Lays finished layers over their worlds, oldest generation first.
+/// What was laid over a world for a generation that has it now, or that has gone, is no longer shown ahead.
+pub(super) fn end_stamping(
+    removed: On<Remove, Stamping>,
+    stamping: Query<&Stamping>,
+    mut commands: Commands,
+) {
+    if let Ok(stamping) = stamping.get(removed.entity) {
+        commands.entity(stamping.world).try_remove::<Ahead>();
+    }
+}
+
+/// Makes finished stamps steps of their worlds, oldest generation first.
 pub(super) fn stamp(
     mut commands: Commands,
     mut worlds: Query<&mut VoxelWorld>,
@@ -141,13 +174,16 @@ pub(super) fn stamp(
         .iter_mut()
         .sort_by_key::<&Generation, _>(|generation| generation.number);
     for (entity, mut generation, into, mut stamping) in oldest_first {
-        let Some(layer) = check_ready(&mut stamping.layer) else {
+        let Some(stamp) = check_ready(&mut stamping.stamp) else {
+            if let Ok(so_far) = stamping.so_far.try_recv() {
+                commands.entity(into.0).try_insert(Ahead(so_far));
+            }
             continue;
         };
         commands
             .entity(entity)
             .try_remove::<(Stamping, IntoWorld)>();
-        if let Err(error) = lay(layer, into.0, &mut worlds) {
+        if let Err(error) = apply(stamp, into.0, &mut worlds) {
             fail(entity, &mut generation, error.to_string(), &mut commands);
             continue;
         }
@@ -168,13 +204,13 @@ pub(super) fn stamp(
     }
 }
 
-fn lay(
-    layer: Result<Octree, VoxelWorldError>,
+fn apply(
+    stamp: Result<PreparedStamp, VoxelWorldError>,
     entity: Entity,
     worlds: &mut Query<&mut VoxelWorld>,
 ) -> Result<(), PlacementError> {
     let mut world = worlds
         .get_mut(entity)
         .map_err(|_| WhichWorldError::NotOne { entity })?;
-    Ok(world.overlay(&layer?)?)
+    Ok(world.apply(&stamp?)?)
 }

@@ -9,7 +9,7 @@ use crate::schedule::TrellisSystems;
 
 use super::collect::{cancel_removed, cancel_requests, collect_requests};
 use super::photo::{put_camera_away, take_photos};
-use super::placement::{stamp, start_stamping};
+use super::placement::{end_stamping, stamp, start_stamping};
 use super::receive::{finish, receive_news};
 use super::{ImageTo3D, TrellisSettings};
 
@@ -43,6 +43,7 @@ impl Plugin for ImageTo3DPlugin {
                     .in_set(TrellisSystems::Receive),
             )
             .add_observer(cancel_removed)
+            .add_observer(end_stamping)
             .add_observer(put_camera_away)
             .add_observer(finish);
     }

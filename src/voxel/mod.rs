@@ -31,4 +31,5 @@ pub use octree::{
 };
 pub use palette::{Palette, PaletteEntry};
 pub use sparse::{Bounds, MAX_RESOLUTION, SparseVoxels, SparseVoxelsError};
-pub use world::{VoxelWorld, VoxelWorldError};
+pub use stamp::{PreparedStamp, StampParts};
+pub use world::{SurveyedOctree, VoxelWorld, VoxelWorldError};

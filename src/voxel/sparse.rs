@@ -37,6 +37,16 @@ impl Bounds {
         (max.saturating_sub(min) + 1).to_array()
     }
 
+    /// The smallest box around two.
+    pub(super) fn around(self, other: Self) -> Self {
+        let [min, max] = [[self.min, other.min], [self.max, other.max]]
+            .map(|corners| corners.map(U16Vec3::from));
+        Self {
+            min: min[0].min(min[1]).to_array(),
+            max: max[0].max(max[1]).to_array(),
+        }
+    }
+
     /// Bounds of a list of cells, or `None` for an empty one.
     #[must_use]
     pub fn of(coords: &[[u16; 3]]) -> Option<Self> {
@@ -204,6 +214,32 @@ impl SparseVoxels {
         Bounds::of(&self.coords)
     }
 
+    /// The same voxels in cells twice as large, as a rough look at them: each cell has the mean colour and finish of
+    /// the voxels in it.
+    #[must_use]
+    pub fn coarser(&self) -> Self {
+        let finish = self.metallic_roughness.as_deref();
+        let mut coarse = Self {
+            resolution: self.resolution.div_ceil(2),
+            coords: Vec::new(),
+            rgba: Vec::new(),
+            metallic_roughness: finish.map(|_| Vec::new()),
+        };
+        // In Morton order the voxels of a larger cell follow each other.
+        let larger = |cell: &[u16; 3]| cell.map(|c| c >> 1);
+        let mut first = 0;
+        for group in self.coords.chunk_by(|a, b| larger(a) == larger(b)) {
+            let range = first..first + group.len();
+            first = range.end;
+            coarse.coords.extend(group.first().map(larger));
+            coarse.rgba.extend(self.rgba.get(range.clone()).map(mean));
+            if let (Some(finish), Some(means)) = (finish, &mut coarse.metallic_roughness) {
+                means.extend(finish.get(range).map(mean));
+            }
+        }
+        coarse
+    }
+
     /// Puts every column into Morton order.
     fn sort(&mut self) {
         // Code in the high half, place in the low half: one sort of plain integers instead of a permuted one.
@@ -230,6 +266,19 @@ fn permuted<T: Copy>(column: &[T], order: &[u64]) -> Vec<T> {
         .iter()
         .filter_map(|key| column.get((key & 0xffff_ffff) as usize).copied())
         .collect()
+}
+
+/// The mean of some entries, rounded; zeros of none.
+fn mean<const N: usize>(entries: &[[u8; N]]) -> [u8; N] {
+    let mut sums = [0; N];
+    for entry in entries {
+        for (sum, &value) in sums.iter_mut().zip(entry) {
+            *sum += u32::from(value);
+        }
+    }
+    let count = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+    let mean = |sum: u32| (sum + count / 2).checked_div(count).unwrap_or(0);
+    sums.map(|sum| u8::try_from(mean(sum)).unwrap_or(u8::MAX))
 }
 
 fn check_resolution(resolution: u32) -> Result<(), SparseVoxelsError> {
@@ -305,6 +354,23 @@ mod tests {
             }
         );
         assert_eq!(bounds.size(), [4, 5, 1]);
+    }
+
+    #[test]
+    fn coarser_voxels_fill_the_same_space_in_mean_colours() {
+        let coords = vec![[0, 0, 0], [1, 1, 0], [4, 0, 0], [2, 3, 4]];
+        let rgba = vec![[10, 0, 0, 255], [20, 1, 0, 255], RED, BLUE];
+        let finish = vec![[0, 9], [1, 11], [2, 2], [3, 3]];
+        let voxels = SparseVoxels::new(5, coords, rgba, Some(finish)).unwrap();
+        let coarse = voxels.coarser();
+        let expected = SparseVoxels::new(
+            3,
+            vec![[0, 0, 0], [2, 0, 0], [1, 1, 2]],
+            vec![[15, 1, 0, 255], RED, BLUE],
+            Some(vec![[1, 10], [2, 2], [3, 3]]),
+        );
+        assert_eq!(coarse, expected.unwrap());
+        assert_eq!(coarse.coarser().resolution(), 2);
     }
 
     #[test]

@@ -3,17 +3,182 @@
 //! A model's voxels are not resampled: one of its cells becomes one of the world's, whatever size either is shown at.
 //! Positions are cells from the world's origin; turns and mirror images go about the model's origin.
 
+use std::collections::VecDeque;
+
 use glam::{IVec3, UVec3, Vec3};
 
-use super::{Bounds, ColorMatch, Octree, Palette, PaletteMap, Symmetry};
+use super::octree::{Shifted, overlaid};
+use super::world::make_room;
+use super::{Bounds, ColorMatch, Node, Octree, Palette, PaletteMap, Symmetry};
 use super::{VoxelModel, VoxelWorld, VoxelWorldError};
+
+/// Levels of the parts in which a model is laid over a world: cubes of 128 cells an axis.
+const PART: u32 = 7;
+
+/// A model laid over a world's voxels as they were, ready to become a step of that world.
+///
+/// All that takes time is done where this is made, off the main thread for a big model; the world need not be the same
+/// any more when it takes it over.
+#[derive(Clone, Debug)]
+pub struct PreparedStamp {
+    before: Octree,
+    laid: Octree,
+    layer: Octree,
+    greatest: u8,
+}
+
+impl PreparedStamp {
+    /// Lays a model over the voxels of a world, given as [`VoxelWorld::octree`] and [`VoxelWorld::palette`]: see
+    /// [`VoxelWorld::stamp_model`].
+    ///
+    /// # Errors
+    /// [`VoxelWorldError::Outside`], [`VoxelWorldError::NoEntry`] for a palette without colours.
+    pub fn new(
+        model: &VoxelModel,
+        here: (&Octree, &Palette),
+        position: Vec3,
+        symmetry: Symmetry,
+    ) -> Result<Self, VoxelWorldError> {
+        let mut parts = Self::in_parts(model, here, (position, symmetry), &[])?;
+        while parts.lay_next() {}
+        Ok(parts.stamp)
+    }
+
+    /// The same part by part, those nearest to any of the `eyes` first, which are in cells from the world's origin;
+    /// where there are none, those at the bottom and in front.
+    ///
+    /// # Errors
+    /// As [`PreparedStamp::new`].
+    pub fn in_parts(
+        model: &VoxelModel,
+        (before, palette): (&Octree, &Palette),
+        (position, symmetry): (Vec3, Symmetry),
+        eyes: &[Vec3],
+    ) -> Result<StampParts, VoxelWorldError> {
+        let mut stamp = Self {
+            before: before.clone(),
+            laid: before.clone(),
+            layer: Octree::default(),
+            greatest: 0,
+        };
+        let Some(bounds) = model.bounds() else {
+            return Ok(StampParts::none(stamp));
+        };
+        if palette.entries().is_empty() {
+            let (value, entries) = (1, 0);
+            return Err(VoxelWorldError::NoEntry { value, entries });
+        }
+        let map = PaletteMap::new(model.palette(), palette, ColorMatch::default());
+        let table = *map.table();
+        stamp.greatest = match model.palette() == palette {
+            // The model may use values that its own palette lacks.
+            true => model.octree().greatest_value(),
+            false => table.iter().copied().max().unwrap_or(0),
+        };
+        let voxels = model.octree().turned(symmetry);
+        let bounds = symmetry.bounds(bounds, voxels.edge());
+        let min = smallest_cell(bounds, position);
+        let corners = [bounds.min, bounds.max];
+        let [low, last] = corners.map(|cell| min + UVec3::from(cell.map(u32::from)).as_ivec3());
+        make_room(&mut stamp.laid, low, last + 1)?;
+        let (depth, half) = (stamp.laid.depth(), stamp.laid.half_edge());
+        stamp.layer = Octree::empty(depth).map_err(|_| VoxelWorldError::Outside { cell: low })?;
+        let height = PART.min(depth);
+        Ok(StampParts {
+            places: places([low + half, last + half], height, eyes, half).into(),
+            height,
+            voxels,
+            by: min + half,
+            table,
+            stamp,
+        })
+    }
+
+    /// A world's voxels with the stamp over them, whatever has become of them since it was made.
+    ///
+    /// # Errors
+    /// [`VoxelWorldError::Outside`].
+    pub(crate) fn over(&self, now: &Octree) -> Result<Octree, VoxelWorldError> {
+        now.overlaid_since([&self.before, &self.laid, &self.layer])
+            .map_err(|_| VoxelWorldError::Outside { cell: IVec3::MAX })
+    }
+}
+
+/// A stamp that is being made.
+#[derive(Clone, Debug)]
+pub struct StampParts {
+    stamp: PreparedStamp,
+    /// The model, turned as it comes to stand.
+    voxels: Octree,
+    /// From its cells to those of the world's octree.
+    by: IVec3,
+    table: [u8; 256],
+    /// Places of parts still to be laid, counted in nodes of this height.
+    places: VecDeque<IVec3>,
+    height: u32,
+}
+
+impl StampParts {
+    fn none(stamp: PreparedStamp) -> Self {
+        Self {
+            stamp,
+            voxels: Octree::default(),
+            by: IVec3::ZERO,
+            table: [0; 256],
+            places: VecDeque::new(),
+            height: 0,
+        }
+    }
+
+    /// Lays the next part that holds voxels; `false` where there is none left.
+    pub fn lay_next(&mut self) -> bool {
+        let height = self.height;
+        let shifted = Shifted::new(&self.voxels, self.by, height, &self.table);
+        while let Some(place) = self.places.pop_front() {
+            let node = shifted.node_at(height, place);
+            if !matches!(node, Node::Leaf(0)) {
+                let PreparedStamp { laid, layer, .. } = &mut self.stamp;
+                let part = overlaid(&laid.node_at(height, place), &node);
+                laid.set_node(height, place, part);
+                layer.set_node(height, place, node);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The stamp as far as it is made.
+    #[must_use]
+    pub fn stamp(&self) -> &PreparedStamp {
+        &self.stamp
+    }
+}
+
+/// Places of nodes of a height that hold the cells between two corners, in the order in which they are laid.
+fn places([low, last]: [IVec3; 2], height: u32, eyes: &[Vec3], half: i32) -> Vec<IVec3> {
+    let (first, last) = (low >> height, last >> height);
+    let along = |axis: usize| first[axis]..=last[axis];
+    let mut places: Vec<IVec3> = along(2)
+        .flat_map(|z| along(1).map(move |y| (y, z)))
+        .flat_map(|(y, z)| along(0).map(move |x| IVec3::new(x, y, z)))
+        .collect();
+    let rank = |place: &IVec3| {
+        let min = ((*place << height) - half).as_vec3();
+        let max = min + (1 << height) as f32;
+        let distances = eyes.iter().map(|eye| eye.distance(eye.clamp(min, max)));
+        let nearest = distances.reduce(f32::min);
+        nearest.unwrap_or((place.y - place.z) as f32)
+    };
+    places.sort_by(|a, b| rank(a).total_cmp(&rank(b)));
+    places
+}
 
 impl VoxelWorld {
     /// Puts a model into the world as one step: its origin, the centre of its bottom face, as near to `position` as
     /// whole cells allow. Colours become the nearest ones of the world's palette; empty cells leave what is there.
     ///
-    /// A large model takes a while; [`VoxelModel::layer`] and [`VoxelWorld::overlay`] are the two halves, the first of
-    /// which can be done elsewhere.
+    /// A large model takes a while; [`PreparedStamp`] and [`VoxelWorld::apply`] are the two halves, the first of which
+    /// can be done elsewhere.
     ///
     /// # Errors
     /// [`VoxelWorldError::Outside`], [`VoxelWorldError::NoEntry`] for a palette without colours; the world is
@@ -24,52 +189,21 @@ impl VoxelWorld {
         position: Vec3,
         symmetry: Symmetry,
     ) -> Result<(), VoxelWorldError> {
-        self.overlay(&model.layer(self.palette(), position, symmetry)?)
+        let here = (self.octree(), self.palette());
+        self.apply(&PreparedStamp::new(model, here, position, symmetry)?)
     }
 
-    /// Puts the voxels of an octree that stands with its middle at the world's origin over those that are there, as
-    /// one step. What both share or only one has is not walked, so this is quick.
+    /// Puts a model that has been prepared into the world as one step. Only what has changed since then is walked, so
+    /// this is quick.
     ///
     /// # Errors
-    /// As [`VoxelWorld::replace`]; the world is unchanged then.
-    pub fn overlay(&mut self, layer: &Octree) -> Result<(), VoxelWorldError> {
-        let mut octree = self.octree().clone();
-        octree
-            .overlay(layer)
-            .map_err(|_| VoxelWorldError::Outside { cell: IVec3::MAX })?;
-        self.replace(octree)
-    }
-}
-
-impl VoxelModel {
-    /// The model as it would stand in a world of a palette that is empty else: an octree whose middle is the world's
-    /// origin, for [`VoxelWorld::overlay`]. See [`VoxelWorld::stamp_model`].
-    ///
-    /// # Errors
-    /// [`VoxelWorldError::Outside`], [`VoxelWorldError::NoEntry`] for a palette without colours.
-    pub fn layer(
-        &self,
-        palette: &Palette,
-        position: Vec3,
-        symmetry: Symmetry,
-    ) -> Result<Octree, VoxelWorldError> {
-        let mut world = VoxelWorld::new(palette.clone());
-        let mut voxels = self.octree().turned(symmetry);
-        let Some(bounds) = voxels.bounds() else {
-            return Ok(world.octree().clone());
-        };
-        if palette.entries().is_empty() {
-            return Err(VoxelWorldError::NoEntry {
-                value: 1,
-                entries: 0,
-            });
-        }
-        if self.palette() != palette {
-            voxels = voxels
-                .mapped(PaletteMap::new(self.palette(), palette, ColorMatch::default()).table());
-        }
-        world.stamp(&voxels, smallest_cell(bounds, position))?;
-        Ok(world.octree().clone())
+    /// [`VoxelWorldError::NoEntry`] where the stamp was made for a larger palette, [`VoxelWorldError::Outside`]; the
+    /// world is unchanged then.
+    pub fn apply(&mut self, stamp: &PreparedStamp) -> Result<(), VoxelWorldError> {
+        self.check_value(stamp.greatest)?;
+        let octree = stamp.over(self.octree())?;
+        self.step(octree);
+        Ok(())
     }
 }
 
@@ -88,139 +222,4 @@ fn smallest_cell(Bounds { min, max }: Bounds, position: Vec3) -> IVec3 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{Octree, PaletteEntry};
-    use super::*;
-
-    const RED: [u8; 4] = [200, 0, 0, 255];
-    const GREEN: [u8; 4] = [0, 200, 0, 255];
-
-    fn palette(colors: &[[u8; 4]]) -> Palette {
-        let entries = colors.iter().copied().map(PaletteEntry::matte);
-        Palette::from_entries(entries.collect()).unwrap()
-    }
-
-    /// Three red cells along x, then a green one in front of the first.
-    fn hook() -> VoxelModel {
-        let cells = [
-            ([4, 1, 2], 1),
-            ([5, 1, 2], 1),
-            ([6, 1, 2], 1),
-            ([4, 1, 3], 2),
-        ];
-        let octree = Octree::from_cells(3, cells).unwrap();
-        VoxelModel::new(8, octree, palette(&[RED, GREEN])).unwrap()
-    }
-
-    fn stamped(position: Vec3, symmetry: Symmetry) -> VoxelWorld {
-        let mut world = VoxelWorld::new(palette(&[[1, 2, 3, 255], GREEN, RED]));
-        world.stamp_model(&hook(), position, symmetry).unwrap();
-        world
-    }
-
-    fn turns(quarter_turns: u8) -> Symmetry {
-        Symmetry {
-            quarter_turns,
-            mirrored: false,
-        }
-    }
-
-    /// Cells from the world's origin and their values.
-    fn cells(world: &VoxelWorld) -> Vec<([i32; 3], u8)> {
-        let half = world.half_edge();
-        let from_origin =
-            |(cell, value): ([u32; 3], u8)| ((UVec3::from(cell).as_ivec3() - half).into(), value);
-        let mut cells: Vec<_> = world.octree().cells().map(from_origin).collect();
-        cells.sort();
-        cells
-    }
-
-    #[test]
-    fn the_models_origin_comes_to_its_place_in_the_worlds_colours() {
-        // The hook is 3 cells wide and 2 deep: its origin is the middle of a cell in x, a corner in z.
-        let world = stamped(Vec3::new(10.5, -7.0, 20.0), Symmetry::default());
-        let expected = [
-            ([9, -7, 19], 3),
-            ([9, -7, 20], 2),
-            ([10, -7, 19], 3),
-            ([11, -7, 19], 3),
-        ];
-        assert_eq!(cells(&world), expected);
-    }
-
-    #[test]
-    fn places_between_cells_go_to_the_nearest_one() {
-        let exact = stamped(Vec3::new(10.5, -7.0, 20.0), Symmetry::default());
-        let near = stamped(Vec3::new(10.9, -7.4, 19.6), Symmetry::default());
-        assert_eq!(cells(&near), cells(&exact));
-        let next = stamped(Vec3::new(11.1, -7.0, 20.0), Symmetry::default());
-        assert_ne!(cells(&next), cells(&exact));
-    }
-
-    #[test]
-    fn a_quarter_turn_takes_the_front_to_the_right() {
-        let world = stamped(Vec3::new(0.0, 0.0, 0.5), turns(1));
-        // What was in front (+z) is to the right (+x); what was to the right is behind.
-        let expected = [
-            ([-1, 0, -1], 3),
-            ([-1, 0, 0], 3),
-            ([-1, 0, 1], 3),
-            ([0, 0, 1], 2),
-        ];
-        assert_eq!(cells(&world), expected);
-    }
-
-    #[test]
-    fn a_mirror_image_changes_sides() {
-        let mirrored = Symmetry {
-            quarter_turns: 0,
-            mirrored: true,
-        };
-        let world = stamped(Vec3::new(0.5, 0.0, 0.0), mirrored);
-        let expected = [
-            ([-1, 0, -1], 3),
-            ([0, 0, -1], 3),
-            ([1, 0, -1], 3),
-            ([1, 0, 0], 2),
-        ];
-        assert_eq!(cells(&world), expected);
-    }
-
-    #[test]
-    fn four_quarter_turns_end_where_they_began() {
-        let place = Vec3::new(3.0, 4.0, 5.0);
-        let cells_of = |turn| cells(&stamped(place, turns(turn)));
-        assert_eq!(cells_of(4), cells_of(0));
-        assert_ne!(cells_of(1), cells_of(3));
-    }
-
-    #[test]
-    fn a_stamp_is_one_step_and_leaves_what_is_around_it() {
-        let mut world = VoxelWorld::new(palette(&[RED, GREEN]));
-        world.set(IVec3::new(1, 0, 0), 2).unwrap();
-        let before = cells(&world);
-        world
-            .stamp_model(&hook(), Vec3::ZERO, Symmetry::default())
-            .unwrap();
-        assert_eq!(cells(&world).len(), before.len() + 4);
-        assert!(world.undo());
-        assert_eq!(cells(&world), before);
-    }
-
-    #[test]
-    fn what_cannot_be_stamped_changes_nothing() {
-        let mut world = VoxelWorld::new(palette(&[RED]));
-        for place in [Vec3::splat(1e6), Vec3::splat(f32::MAX), Vec3::splat(-1e30)] {
-            let error = world.stamp_model(&hook(), place, Symmetry::default());
-            assert!(
-                matches!(error, Err(VoxelWorldError::Outside { .. })),
-                "{place}"
-            );
-        }
-        let mut colourless = VoxelWorld::new(Palette::default());
-        let error = colourless.stamp_model(&hook(), Vec3::ZERO, Symmetry::default());
-        assert!(matches!(error, Err(VoxelWorldError::NoEntry { .. })));
-        assert!(world.octree().is_empty() && colourless.octree().is_empty());
-        assert!(!world.undo());
-    }
-}
+mod tests;

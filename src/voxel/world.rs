@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use glam::{IVec3, Vec3};
 
-use super::{CHUNK_DEPTH, ChunkKey, ChunkVoxels, Node, Octree, Palette, RayHit, Region};
+use super::octree::{Shifted, overlaid};
+use super::{CHUNK_DEPTH, Octree, Palette, RayHit, Region};
 
 /// Voxels around an origin, with a palette and the steps that led to them.
 #[cfg_attr(feature = "bevy", derive(bevy::ecs::component::Component))]
@@ -50,6 +51,33 @@ pub enum VoxelWorldError {
     },
 }
 
+/// An octree and what a world asks before it takes it over. To find that out all of the tree is walked, which takes
+/// longer than a frame may where there are millions of voxels; then it is done elsewhere.
+#[derive(Clone, Debug)]
+pub struct SurveyedOctree {
+    octree: Octree,
+    chunks: u64,
+    greatest: u8,
+}
+
+impl SurveyedOctree {
+    /// The octree.
+    #[must_use]
+    pub fn octree(&self) -> &Octree {
+        &self.octree
+    }
+}
+
+impl From<Octree> for SurveyedOctree {
+    fn from(octree: Octree) -> Self {
+        Self {
+            chunks: octree.chunk_key_count(),
+            greatest: octree.greatest_value(),
+            octree,
+        }
+    }
+}
+
 impl Default for VoxelWorld {
     /// An empty world of Crossworld's materials.
     fn default() -> Self {
@@ -88,7 +116,7 @@ impl VoxelWorld {
     /// [`VoxelWorld::MAX_CHUNKS`] or values that the palette lacks.
     pub fn of_octree(octree: Octree, palette: Palette) -> Result<Self, VoxelWorldError> {
         let mut world = Self::new(palette);
-        world.octree = world.taken_over(octree)?;
+        world.octree = world.taken_over(octree.into())?;
         Ok(world)
     }
 
@@ -157,10 +185,7 @@ impl VoxelWorld {
     /// # Errors
     /// [`VoxelWorldError`]; the world is unchanged then.
     pub fn fill(&mut self, region: &Region, value: u8) -> Result<(), VoxelWorldError> {
-        let entries = self.palette.entries().len();
-        if usize::from(value) > entries {
-            return Err(VoxelWorldError::NoEntry { value, entries });
-        }
+        self.check_value(value)?;
         let mut octree = self.octree.clone();
         // What is dug outside is empty already.
         if value != 0 {
@@ -191,20 +216,11 @@ impl VoxelWorld {
         };
         let mut octree = self.octree.clone();
         make_room(&mut octree, low, beyond)?;
-        let half = octree.half_edge();
-        let [first, last] = [low, beyond - 1].map(|cell| ChunkKey::of_cell(cell + half).0);
-        let mut stamped = ChunkVoxels::default();
-        for z in first.z..=last.z {
-            for y in first.y..=last.y {
-                for x in first.x..=last.x {
-                    let key = ChunkKey(IVec3::new(x, y, z));
-                    let corner = key.min_cell();
-                    let edge = [1 << CHUNK_DEPTH; 3];
-                    voxels.read(corner - half - min, edge, stamped.cells_mut());
-                    overlay(&mut octree, key, &stamped);
-                }
-            }
-        }
+        let table = std::array::from_fn(|value| value.to_le_bytes()[0]);
+        let shifted = Shifted::new(voxels, min + octree.half_edge(), octree.depth(), &table);
+        let layer = shifted.node_at(octree.depth(), IVec3::ZERO);
+        let laid = overlaid(octree.root(), &layer);
+        octree.set_node(octree.depth(), IVec3::ZERO, laid);
         self.step(octree);
         Ok(())
     }
@@ -229,36 +245,46 @@ impl VoxelWorld {
     }
 
     /// Replaces all voxels, as loading does; this too can be undone. The octree stands with its middle at the origin.
+    /// A big one is surveyed elsewhere, see [`SurveyedOctree`].
     ///
     /// # Errors
     /// As [`VoxelWorld::of_octree`]; the world is unchanged then.
-    pub fn replace(&mut self, octree: Octree) -> Result<(), VoxelWorldError> {
-        let octree = self.taken_over(octree)?;
+    pub fn replace(&mut self, voxels: impl Into<SurveyedOctree>) -> Result<(), VoxelWorldError> {
+        let octree = self.taken_over(voxels.into())?;
         self.step(octree);
         Ok(())
     }
 
     /// An octree of somebody else as one that this world can have.
-    fn taken_over(&self, octree: Octree) -> Result<Octree, VoxelWorldError> {
+    fn taken_over(&self, voxels: SurveyedOctree) -> Result<Octree, VoxelWorldError> {
+        let SurveyedOctree {
+            octree,
+            chunks,
+            greatest,
+        } = voxels;
         if octree.depth() > Self::MAX_DEPTH {
             let cell = IVec3::splat(octree.half_edge() - 1);
             return Err(VoxelWorldError::Outside { cell });
         }
-        let got = octree.chunk_key_count();
-        if got > Self::MAX_CHUNKS {
-            return Err(VoxelWorldError::TooManyChunks { got });
+        if chunks > Self::MAX_CHUNKS {
+            return Err(VoxelWorldError::TooManyChunks { got: chunks });
         }
-        let entries = self.palette.entries().len();
-        match octree.greatest_value() {
-            value if usize::from(value) > entries => {
+        self.check_value(greatest)?;
+        Ok(with_room(octree))
+    }
+
+    /// Whether the palette has a value.
+    pub(super) fn check_value(&self, value: u8) -> Result<(), VoxelWorldError> {
+        match self.palette.entries().len() {
+            entries if usize::from(value) > entries => {
                 Err(VoxelWorldError::NoEntry { value, entries })
             }
-            _ => Ok(with_room(octree)),
+            _ => Ok(()),
         }
     }
 
     /// Makes a changed octree the world's, unless nothing changed.
-    fn step(&mut self, octree: Octree) {
+    pub(super) fn step(&mut self, octree: Octree) {
         // Of full cubes of one value the edge matters too.
         if octree == self.octree || octree.is_empty() && self.octree.is_empty() {
             return;
@@ -284,7 +310,11 @@ fn with_room(mut octree: Octree) -> Octree {
 }
 
 /// Doubles an octree until it holds the world cells from `min` up to, without, `max`.
-fn make_room(octree: &mut Octree, min: IVec3, max: IVec3) -> Result<(), VoxelWorldError> {
+pub(super) fn make_room(
+    octree: &mut Octree,
+    min: IVec3,
+    max: IVec3,
+) -> Result<(), VoxelWorldError> {
     if max.cmple(min).any() {
         return Ok(());
     }
@@ -303,21 +333,6 @@ fn make_room(octree: &mut Octree, min: IVec3, max: IVec3) -> Result<(), VoxelWor
     }
     *octree = grown;
     Ok(())
-}
-
-/// Puts the solid cells of a chunk over those that are there.
-fn overlay(octree: &mut Octree, key: ChunkKey, stamped: &ChunkVoxels) {
-    if stamped.cells().iter().all(|&value| value == 0) {
-        return;
-    }
-    let mut chunk = ChunkVoxels::default();
-    octree.read_chunk(key, 0, &mut chunk);
-    for (cell, &value) in chunk.cells_mut().iter_mut().zip(stamped.cells()) {
-        if value != 0 {
-            *cell = value;
-        }
-    }
-    octree.set_chunk(key, Node::from(&chunk));
 }
 
 #[cfg(test)]

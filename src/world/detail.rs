@@ -1,13 +1,13 @@
-//! [`LevelOfDetail`]: far chunks of a world are drawn in larger cells.
+//! [`LevelOfDetail`]: far chunks are drawn in larger cells.
 
 use bevy::prelude::*;
 
-use crate::voxel::{CHUNK_EDGE, ChunkKey, VoxelWorld};
+use crate::voxel::{CHUNK_EDGE, ChunkKey};
 
 use super::VoxelSize;
 use super::grid::ChunkGrid;
 
-/// How coarsely far chunks of worlds are drawn; models are always drawn in full. May be changed at any time.
+/// How coarsely far chunks of models and worlds are drawn. May be changed at any time.
 #[derive(Resource, Clone, Copy, Debug, PartialEq)]
 pub struct LevelOfDetail {
     /// Whether far chunks are drawn coarser at all.
@@ -89,6 +89,11 @@ impl View {
             && pairs.all(|(eye, other)| eye.distance(*other) < Self::STRIDE)
     }
 
+    /// The cameras, in cells of the grid.
+    pub(super) fn eyes(&self) -> &[Vec3] {
+        &self.eyes
+    }
+
     /// Cells between a chunk and the nearest camera, 0 where there is none.
     fn distance(&self, key: ChunkKey) -> f32 {
         let min = key.min_cell().as_vec3();
@@ -104,13 +109,14 @@ impl View {
         self.lod.level(self.distance(key), current)
     }
 
-    /// Brings the `count` nearest chunks to the front, in order.
+    /// Brings the `count` nearest chunks to the front, in order; where there is no camera, those at the bottom and in
+    /// front.
     pub(super) fn nearest_first(&self, keys: &mut [ChunkKey], count: usize) {
-        if self.eyes.is_empty() {
-            return;
-        }
-        // Floats that are not negative are ordered as their bits are.
-        let near = |key: &ChunkKey| self.distance(*key).to_bits();
+        let near = |key: &ChunkKey| match self.eyes.is_empty() {
+            true => i64::from(key.0.y) - i64::from(key.0.z),
+            // Floats that are not negative are ordered as their bits are.
+            false => i64::from(self.distance(*key).to_bits()),
+        };
         if count < keys.len() {
             keys.select_nth_unstable_by_key(count, near);
         }
@@ -125,16 +131,11 @@ impl View {
 pub(super) fn look_around(
     lod: Res<LevelOfDetail>,
     cameras: Query<(&Camera, &GlobalTransform), With<Camera3d>>,
-    mut grids: Query<(
-        &mut ChunkGrid,
-        &GlobalTransform,
-        &VoxelSize,
-        Has<VoxelWorld>,
-    )>,
+    mut grids: Query<(&mut ChunkGrid, &GlobalTransform, &VoxelSize)>,
 ) {
     let active = cameras.iter().filter(|(camera, _)| camera.is_active);
     let places: Vec<Vec3> = active.map(|(_, place)| place.translation()).collect();
-    for (mut grid, place, voxel_size, is_world) in &mut grids {
+    for (mut grid, place, voxel_size) in &mut grids {
         let to_grid = place.affine().inverse();
         let origin = grid.origin();
         let eyes = places
@@ -142,8 +143,7 @@ pub(super) fn look_around(
             .map(|&eye| to_grid.transform_point3(eye) / voxel_size.0 + origin)
             .filter(|eye| eye.is_finite())
             .collect();
-        let lod = if is_world { *lod } else { LevelOfDetail::OFF };
-        grid.look_from(View { eyes, lod });
+        grid.look_from(View { eyes, lod: *lod });
     }
 }
 
@@ -203,5 +203,14 @@ mod tests {
         assert_eq!(keys.len(), 12);
         assert_eq!(view.level(ChunkKey(IVec3::new(5, 0, 0)), None), 1);
         assert_eq!(view.level(ChunkKey(IVec3::new(1, 0, 0)), None), 0);
+    }
+
+    #[test]
+    fn without_a_camera_the_bottom_and_the_front_come_first() {
+        let mut keys: Vec<_> = (0..27)
+            .map(|i| ChunkKey(IVec3::new(i % 3, i / 3 % 3, i / 9)))
+            .collect();
+        View::default().nearest_first(&mut keys, 3);
+        assert!(keys.iter().take(3).all(|key| (key.0.y, key.0.z) == (0, 2)));
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use bevy::asset::RenderAssetUsages;
 use bevy::platform::collections::HashMap;
 use bevy::prelude::*;
 use bevy::tasks::futures::check_ready;
@@ -40,9 +41,9 @@ pub(crate) struct ChunkGrid {
     /// Number of slots that are in work.
     in_work: usize,
     totals: Totals,
-    /// What stands must be moved or painted; this need not wait for new chunks.
-    restyle_now: bool,
-    /// The same once all new chunks stand.
+    /// What stands and must be moved or painted, the nearest last; this need not wait for new chunks.
+    to_restyle: Vec<ChunkKey>,
+    /// Everything must be once all new chunks stand.
     restyle_last: bool,
     /// Something has changed since all chunks stood.
     is_unsettled: bool,
@@ -76,8 +77,8 @@ pub(super) struct Totals {
 pub(super) enum Due {
     /// A chunk is to take the place of what the entities show.
     Publish(MeshedChunk, [Option<Entity>; 2]),
-    /// Entities are to be moved and painted.
-    Restyle(Vec<(ChunkKey, [Option<Entity>; 2])>),
+    /// The entities of a chunk are to be moved and painted.
+    Restyle(ChunkKey, [Option<Entity>; 2]),
     /// All chunks stand; to be told once.
     Settled(Totals),
     Nothing,
@@ -93,13 +94,19 @@ impl ChunkGrid {
     /// Has other materials from now on.
     pub(super) fn paint(&mut self, materials: ModelMaterials) {
         self.materials = materials;
+        // What stands keeps the old ones until then, since its meshes may be made for another palette.
+        self.to_restyle.clear();
         // Also what is in work now comes in the old ones.
         self.restyle_last |= !self.slots.is_empty();
     }
 
-    /// What stands is to be moved and painted at once.
+    /// What stands is to be moved and painted, as many chunks a frame as the budget allows.
     pub(super) fn restyle(&mut self) {
-        self.restyle_now = true;
+        let mut keys: Vec<ChunkKey> = self.slots.keys().copied().collect();
+        let count = keys.len();
+        self.view.nearest_first(&mut keys, count);
+        keys.reverse();
+        self.to_restyle = keys;
     }
 
     /// Shows another scene.
@@ -154,6 +161,11 @@ impl ChunkGrid {
         self.scene.as_ref().map_or(Vec3::ZERO, |scene| scene.origin)
     }
 
+    /// The cameras, in cells from where the grid counts them.
+    pub(crate) fn eyes(&self) -> &[Vec3] {
+        self.view.eyes()
+    }
+
     pub(super) fn materials(&self) -> ModelMaterials {
         self.materials.clone()
     }
@@ -171,9 +183,13 @@ impl ChunkGrid {
     }
 
     /// Gives stale chunks to tasks, the nearest first.
-    pub(super) fn start_meshing(&mut self) {
+    pub(super) fn start_meshing(&mut self, usages: RenderAssetUsages) {
         let room = MOST_IN_WORK.saturating_sub(self.in_work);
-        let Some(scene) = self.scene.clone().filter(|_| room > 0) else {
+        // To find the nearest of many is not worth the while for a few.
+        if room < self.stale.len().min(MOST_IN_WORK / 4) {
+            return;
+        }
+        let Some(scene) = self.scene.clone().filter(|_| !self.stale.is_empty()) else {
             return;
         };
         let slots = &self.slots;
@@ -188,6 +204,7 @@ impl ChunkGrid {
             let batch = Batch {
                 scene: scene.clone(),
                 materials: self.materials.clone(),
+                usages,
                 chunks,
             };
             let task = AsyncComputeTaskPool::get().spawn(async move { batch.mesh() });
@@ -222,7 +239,9 @@ impl ChunkGrid {
             }
             None => true,
         });
-        !meshed.is_empty() || self.restyle_now || (self.is_unsettled && self.has_caught_up())
+        !meshed.is_empty()
+            || !self.to_restyle.is_empty()
+            || (self.is_unsettled && self.has_caught_up())
     }
 
     fn has_caught_up(&self) -> bool {
@@ -231,12 +250,14 @@ impl ChunkGrid {
 
     /// The next thing to be done in the world.
     pub(super) fn next_due(&mut self) -> Due {
-        let restyles_last = self.restyle_last && self.has_caught_up();
-        if self.restyle_now || restyles_last {
-            self.restyle_now = false;
-            self.restyle_last &= !restyles_last;
-            let slots = self.slots.iter();
-            return Due::Restyle(slots.map(|(&key, slot)| (key, slot.parts)).collect());
+        if self.restyle_last && self.has_caught_up() {
+            self.restyle_last = false;
+            self.restyle();
+        }
+        while let Some(key) = self.to_restyle.pop() {
+            if let Some(slot) = self.slots.get(&key) {
+                return Due::Restyle(key, slot.parts);
+            }
         }
         while let Some(chunk) = self.meshed.pop_front() {
             self.in_work = self.in_work.saturating_sub(1);

@@ -25,7 +25,8 @@ impl Default for VoxelSize {
     }
 }
 
-/// All chunks of a model stand. Triggered on the entity with the [`VoxelModel3d`], again after every change.
+/// All chunks of a model stand as its voxels and the cameras want them. Triggered on the entity with the
+/// [`VoxelModel3d`], again after every change.
 #[derive(EntityEvent, Clone, Copy, Debug)]
 pub struct ModelReady {
     /// The entity that shows the model.
@@ -56,12 +57,20 @@ pub struct WorldReady {
 pub struct MeshingSettings {
     /// Longest time a frame spends on turning finished meshes into entities. At least one chunk is done a frame.
     pub frame_budget: Duration,
+    /// Whether the meshes of chunks stay in main memory once the renderer has them, where each rectangle takes 140 bytes
+    /// (some 130 to 190 a voxel of a shell). That is for games that look at the meshes themselves: colliders made of
+    /// them, Bevy's mesh picking, a graphics device that may be lost. Rays and neighbours of voxels need no mesh, see
+    /// [`VoxelWorld`](crate::voxel::VoxelWorld).
+    ///
+    /// A change holds for chunks that are meshed from then on. Without a renderer meshes stay anyway.
+    pub keep_meshes: bool,
 }
 
 impl Default for MeshingSettings {
     fn default() -> Self {
         Self {
             frame_budget: Duration::from_millis(2),
+            keep_meshes: false,
         }
     }
 }

@@ -5,10 +5,12 @@ use bevy::prelude::*;
 use crate::schedule::TrellisSystems;
 use crate::voxel::{VoxelModel, VoxelWorld};
 
+use super::ahead::show_alone;
 use super::detail::look_around;
 use super::glass::{let_light_through, sort_moved};
 use super::publish::take_meshes;
 use super::remesh::{show_models, show_worlds, start_meshing, take_down};
+use super::retire::{RetiredMeshes, let_go};
 use super::{ChunkGrid, LevelOfDetail, MeshingSettings, VoxelModel3d, VoxelModelLoader, VoxelSize};
 
 /// Shows entities with a [`VoxelModel3d`] or a [`VoxelWorld`].
@@ -23,10 +25,12 @@ impl Plugin for VoxelModelPlugin {
             .register_required_components::<VoxelWorld, Visibility>()
             .register_required_components::<VoxelWorld, VoxelSize>()
             .register_required_components::<VoxelWorld, ChunkGrid>()
+            .add_observer(show_alone)
             .add_observer(take_down::<VoxelModel3d>)
             .add_observer(take_down::<VoxelWorld>)
             .init_resource::<MeshingSettings>()
             .init_resource::<LevelOfDetail>()
+            .init_resource::<RetiredMeshes>()
             .configure_sets(
                 Update,
                 (TrellisSystems::Mesh, TrellisSystems::Publish).chain(),
@@ -37,7 +41,10 @@ impl Plugin for VoxelModelPlugin {
                     .chain()
                     .in_set(TrellisSystems::Mesh),
             )
-            .add_systems(Update, take_meshes.in_set(TrellisSystems::Publish))
+            .add_systems(
+                Update,
+                (take_meshes, let_go).in_set(TrellisSystems::Publish),
+            )
             .add_systems(
                 PostUpdate,
                 (

@@ -44,15 +44,13 @@ fn publish(world: &mut World, due: &[Entity]) {
         // Whatever is done here may be observed by somebody who takes the grid away.
         while let Some(mut grid) = world.get_mut::<ChunkGrid>(entity) {
             match grid.next_due() {
-                Due::Publish(chunk, parts) => {
-                    publish_chunk(world, entity, chunk, parts);
-                    if started.elapsed() >= budget {
-                        return;
-                    }
-                }
-                Due::Restyle(chunks) => restyle(world, entity, &chunks),
+                Due::Publish(chunk, parts) => publish_chunk(world, entity, chunk, parts),
+                Due::Restyle(key, parts) => restyle(world, entity, key, parts),
                 Due::Settled(totals) => tell(world, entity, totals),
                 Due::Nothing => break,
+            }
+            if started.elapsed() >= budget {
+                return;
             }
         }
     }
@@ -146,17 +144,15 @@ fn spawn(
     Some(world.spawn(chunk).id())
 }
 
-/// Moves and paints the entities of all chunks.
-fn restyle(world: &mut World, parent: Entity, chunks: &[(ChunkKey, [Option<Entity>; 2])]) {
+/// Moves and paints the entities of a chunk.
+fn restyle(world: &mut World, parent: Entity, key: ChunkKey, parts: [Option<Entity>; 2]) {
     let Some(materials) = world.get::<ChunkGrid>(parent).map(ChunkGrid::materials) else {
         return;
     };
-    for &(key, parts) in chunks {
-        let style = Style::of(world, parent, key, materials.clone());
-        for (part, entity) in parts.into_iter().enumerate() {
-            if let Some(Ok(entity)) = entity.map(|entity| world.get_entity_mut(entity)) {
-                style.put_on(part, entity);
-            }
+    let style = Style::of(world, parent, key, materials);
+    for (part, entity) in parts.into_iter().enumerate() {
+        if let Some(Ok(entity)) = entity.map(|entity| world.get_entity_mut(entity)) {
+            style.put_on(part, entity);
         }
     }
 }

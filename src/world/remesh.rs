@@ -14,15 +14,19 @@ use bevy::prelude::*;
 use crate::meshing::{ChunkMesher, Detail, MeshBuffers};
 use crate::voxel::{ChunkKey, Node, VoxelModel, VoxelWorld};
 
+use super::ahead::Ahead;
 use super::grid::ChunkGrid;
 use super::material::ModelMaterials;
+use super::retire::RetiredMeshes;
 use super::scene::Scene;
-use super::{Chunk, Ghost, VoxelModel3d, VoxelSize};
+use super::{Chunk, Ghost, MeshingSettings, VoxelModel3d, VoxelSize};
 
 /// Chunks that are meshed by one task.
 pub(super) struct Batch {
     pub(super) scene: Scene,
     pub(super) materials: ModelMaterials,
+    /// Who needs the meshes.
+    pub(super) usages: RenderAssetUsages,
     pub(super) chunks: Vec<(ChunkKey, Detail)>,
 }
 
@@ -104,16 +108,16 @@ pub(super) fn show_models(
     }
 }
 
-/// Notes worlds that have changed.
+/// Notes worlds that have changed, or over which something is being laid.
 pub(super) fn show_worlds(
     mut paint: Paint,
     mut shown: Query<
-        (&VoxelWorld, Ref<VoxelSize>, &mut ChunkGrid),
-        Or<(Changed<VoxelWorld>, Changed<VoxelSize>)>,
+        (&VoxelWorld, Ref<VoxelSize>, Option<&Ahead>, &mut ChunkGrid),
+        Or<(Changed<VoxelWorld>, Changed<VoxelSize>, Changed<Ahead>)>,
     >,
 ) {
-    for (world, size, mut grid) in &mut shown {
-        paint.show(&mut grid, world.into(), None);
+    for (world, size, ahead, mut grid) in &mut shown {
+        paint.show(&mut grid, Ahead::scene(world, ahead), None);
         if size.is_changed() {
             grid.restyle();
         }
@@ -121,9 +125,13 @@ pub(super) fn show_worlds(
 }
 
 /// Gives what is stale to the task pool.
-pub(super) fn start_meshing(mut grids: Query<&mut ChunkGrid>) {
+pub(super) fn start_meshing(settings: Res<MeshingSettings>, mut grids: Query<&mut ChunkGrid>) {
+    let usages = match settings.keep_meshes {
+        true => RenderAssetUsages::default(),
+        false => RenderAssetUsages::RENDER_WORLD,
+    };
     for mut grid in &mut grids {
-        grid.start_meshing();
+        grid.start_meshing(usages);
     }
 }
 
@@ -132,7 +140,8 @@ pub(super) fn take_down<C: Component>(
     removed: On<Remove, C>,
     mut grids: Query<&mut ChunkGrid>,
     children: Query<&Children>,
-    chunks: Query<(), With<Chunk>>,
+    chunks: Query<Option<&Mesh3d>, With<Chunk>>,
+    mut retired: ResMut<RetiredMeshes>,
     mut commands: Commands,
 ) {
     let entity = removed.entity;
@@ -140,7 +149,8 @@ pub(super) fn take_down<C: Component>(
         *grid = ChunkGrid::default();
     }
     for &child in children.get(entity).into_iter().flatten() {
-        if chunks.contains(child) {
+        if let Ok(mesh) = chunks.get(child) {
+            retired.extend(mesh.map(|mesh| mesh.0.clone()));
             commands.entity(child).try_despawn();
         }
     }
@@ -163,6 +173,7 @@ impl Batch {
         let Self {
             scene,
             materials,
+            usages,
             chunks,
         } = self;
         let mut mesher = ChunkMesher::new();
@@ -174,7 +185,7 @@ impl Batch {
             MeshedChunk {
                 key,
                 quads: parts.each_ref().map(MeshBuffers::quads),
-                meshes: parts.map(to_mesh),
+                meshes: parts.map(|part| to_mesh(part, usages)),
                 materials: materials.clone(),
                 is_empty: scene.octree.chunk_node(inner) == Node::EMPTY,
             }
@@ -184,7 +195,7 @@ impl Batch {
 }
 
 /// A Bevy mesh, or `None` for no faces.
-fn to_mesh(buffers: MeshBuffers) -> Option<Mesh> {
+fn to_mesh(buffers: MeshBuffers, usages: RenderAssetUsages) -> Option<Mesh> {
     if buffers.is_empty() {
         return None;
     }
@@ -194,14 +205,11 @@ fn to_mesh(buffers: MeshBuffers) -> Option<Mesh> {
         corners.clone().reduce(Vec3::min)?,
         corners.reduce(Vec3::max)?,
     ];
-    let mut mesh = Mesh::new(
-        PrimitiveTopology::TriangleList,
-        RenderAssetUsages::default(),
-    )
-    .with_inserted_indices(indices(buffers.indices, buffers.positions.len()))
-    .with_inserted_attribute(Mesh::ATTRIBUTE_POSITION, buffers.positions)
-    .with_inserted_attribute(Mesh::ATTRIBUTE_NORMAL, buffers.normals)
-    .with_inserted_attribute(Mesh::ATTRIBUTE_UV_0, buffers.uvs);
+    let mut mesh = Mesh::new(PrimitiveTopology::TriangleList, usages)
+        .with_inserted_indices(indices(buffers.indices, buffers.positions.len()))
+        .with_inserted_attribute(Mesh::ATTRIBUTE_POSITION, buffers.positions)
+        .with_inserted_attribute(Mesh::ATTRIBUTE_NORMAL, buffers.normals)
+        .with_inserted_attribute(Mesh::ATTRIBUTE_UV_0, buffers.uvs);
     let [min, max] = bounds;
     mesh.final_aabb = Some(Aabb3d::from_min_max(min, max));
     Some(mesh)

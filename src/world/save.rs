@@ -13,7 +13,7 @@ use bevy::tasks::futures::check_ready;
 use bevy::tasks::{IoTaskPool, Task, block_on};
 
 use crate::schedule::TrellisSystems;
-use crate::voxel::{Octree, VoxelWorld};
+use crate::voxel::{Octree, SurveyedOctree, VoxelWorld};
 
 use super::autosave::{Autosave, Kept, autosave, begin_autosave, save_at_exit};
 use super::file::{self, WorldFileError};
@@ -94,7 +94,7 @@ type Outcome = Result<Done, WorldFileError>;
 
 /// The octree of the file and its numbers.
 struct Done {
-    octree: Octree,
+    octree: SurveyedOctree,
     voxels: u64,
     bytes: u64,
 }
@@ -107,7 +107,8 @@ impl Work {
         };
         Ok(Done {
             voxels: octree.len(),
-            octree,
+            // Here, since a world that takes it over is on the main thread.
+            octree: octree.into(),
             bytes,
         })
     }
@@ -156,7 +157,13 @@ impl WorldFiles {
             .into_iter()
             .filter(|(work, _)| is_save(work))
             .chain(waiting)
-            .map(|(work, outcome)| (work.entity, work.path, outcome.map(|done| done.octree)))
+            .map(|(work, outcome)| {
+                (
+                    work.entity,
+                    work.path,
+                    outcome.map(|done| done.octree.octree().clone()),
+                )
+            })
             .collect()
     }
 }
@@ -254,7 +261,7 @@ fn work_on_files(
         let world = worlds.get_mut(entity).ok();
         if snapshot.is_some() {
             if let Some((_, Some((autosave, mut kept)))) = world {
-                kept.note(autosave, &path, &octree);
+                kept.note(autosave, &path, octree.octree());
             }
             commands.trigger(WorldSaved {
                 entity,

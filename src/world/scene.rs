@@ -36,13 +36,22 @@ impl From<&VoxelWorld> for Scene {
         Self {
             octree: world.octree().clone(),
             palette: Arc::new(world.palette().clone()),
-            corner: IVec3::splat(-world.half_edge()) >> CHUNK_DEPTH,
+            corner: corner_of(world.octree()),
             origin: Vec3::ZERO,
         }
     }
 }
 
 impl Scene {
+    /// The scene of a world with other voxels about the same middle.
+    pub(super) fn with_voxels(self, octree: Octree) -> Self {
+        Self {
+            corner: corner_of(&octree),
+            octree,
+            ..self
+        }
+    }
+
     /// Key in the octree of a chunk of the grid.
     pub(super) fn inner(&self, key: ChunkKey) -> ChunkKey {
         ChunkKey(key.0 - self.corner)
@@ -78,6 +87,11 @@ impl Scene {
         let stale = stale_chunks(&now, &before_that, |key| detail(in_grid(key)));
         Some(stale.into_iter().map(in_grid).collect())
     }
+}
+
+/// The chunk at the smallest corner of a world's octree.
+fn corner_of(octree: &Octree) -> IVec3 {
+    IVec3::splat(-octree.half_edge()) >> CHUNK_DEPTH
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@
 use std::sync::Arc;
 
 use bevy::math::IVec3;
+use bevy::platform::collections::HashSet;
 
 use crate::voxel::{CHUNK_DEPTH, ChunkKey, Node, Octree};
 
 /// Chunks to be meshed again when `before` has become `now`, an octree of the same size. `detail` tells at which level
-/// a chunk is drawn. A chunk may be listed twice.
+/// a chunk is drawn. Each is listed once.
 pub(super) fn stale_chunks(
     now: &Octree,
     before: &Octree,
@@ -17,21 +18,29 @@ pub(super) fn stale_chunks(
 ) -> Vec<ChunkKey> {
     let changed = now.changed_chunks(before);
     let mut stale = changed.clone();
+    let mut known: HashSet<ChunkKey> = changed.iter().copied().collect();
     for key in changed {
         let nodes = [now, before].map(|octree| octree.chunk_node(key));
         let detail = u32::from(detail(key));
         for (axis, step) in IVec3::AXES.into_iter().enumerate() {
             for (is_upper, step) in [(false, -step), (true, step)] {
                 let neighbor = ChunkKey(key.0 + step);
-                if side_differs(&nodes, CHUNK_DEPTH, (axis, is_upper), detail)
-                    && now.chunk_node(neighbor) != Node::EMPTY
+                // The dearest question comes last; of a big thing that is new it is never asked.
+                if !known.contains(&neighbor)
+                    && !is_empty(&now.chunk_node(neighbor))
+                    && side_differs(&nodes, CHUNK_DEPTH, (axis, is_upper), detail)
                 {
+                    known.insert(neighbor);
                     stale.push(neighbor);
                 }
             }
         }
     }
     stale
+}
+
+fn is_empty(node: &Node) -> bool {
+    matches!(node, Node::Leaf(0))
 }
 
 /// Whether two cubes differ at a side, in the layer of cells that is drawn there.
@@ -101,7 +110,6 @@ mod tests {
             }
             let mut stale = stale_chunks(&now, &before, |_| 0);
             stale.sort_by_key(|key| key.0.to_array());
-            stale.dedup();
             let mut expected = Vec::new();
             for (x, y, z) in (0..64).map(|i| (i >> 4, i >> 2 & 3, i & 3)) {
                 let key = ChunkKey(UVec3::new(x, y, z).as_ivec3());

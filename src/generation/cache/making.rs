@@ -26,6 +26,28 @@ pub struct Made {
     pub cached: bool,
 }
 
+/// A result that is made and not kept yet. To write it takes a while, for which nobody who waits for it need wait.
+/// Dropping it lets others make it.
+#[derive(Debug)]
+pub(in crate::generation) struct Keeping {
+    cache: ResultCache,
+    key: CacheKey,
+    claim: Option<Claim>,
+}
+
+impl Keeping {
+    /// Keeps the result.
+    pub(in crate::generation) fn keep(self, voxels: &SparseVoxels) {
+        self.cache.keep(&self.key, voxels);
+        if let Some(claim) = self.claim {
+            claim.fulfilled();
+        }
+    }
+}
+
+/// A result, and what is still to be done to keep it.
+pub(in crate::generation) type Outcome = (Result<Made, BackendError>, Option<Keeping>);
+
 /// Makes the thing of a prompt, or finds it in a cache; an identical one that another process makes is waited for.
 ///
 /// # Errors
@@ -37,16 +59,21 @@ pub fn generate_or_find(
     watch: &mut dyn Watch,
 ) -> Result<Made, BackendError> {
     let mut made = generate_or_find_all(cache, backend, std::slice::from_ref(prompt), &mut [watch]);
-    made.pop().unwrap_or(Err(BackendError::NoPicture))
+    let (made, keeping) = made.pop().unwrap_or((Err(BackendError::NoPicture), None));
+    if let (Ok(made), Some(keeping)) = (&made, keeping) {
+        keeping.keep(&made.voxels);
+    }
+    made
 }
 
-/// The same for several prompts of one resolution: what is not kept is made as one batch. One result a prompt.
+/// The same for several prompts of one resolution: what is not kept is made as one batch. One result a prompt; to keep
+/// those that are new is left to the caller.
 pub(in crate::generation) fn generate_or_find_all(
     cache: Option<&ResultCache>,
     backend: &mut dyn Backend,
     prompts: &[Prompt],
     watches: &mut [&mut dyn Watch],
-) -> Vec<Result<Made, BackendError>> {
+) -> Vec<Outcome> {
     let name = backend.describe().name;
     let identity = cache.and_then(|cache| Some((cache, backend.cache_identity()?)));
     let mut searches: Vec<Search> = match &identity {
@@ -71,23 +98,21 @@ pub(in crate::generation) fn generate_or_find_all(
     }
     .into_iter();
     let ends = searches.drain(..).map(|search| match search {
-        Search::Found(voxels) => Ok(Made {
-            voxels,
-            cached: true,
-        }),
-        Search::Cancelled => Err(Cancelled.into()),
+        Search::Found(voxels) => {
+            let cached = true;
+            (Ok(Made { voxels, cached }), None)
+        }
+        Search::Cancelled => (Err(Cancelled.into()), None),
         Search::New(claimed) => {
-            let voxels = results.next().unwrap_or_else(|| Err(no_answer(name)))?;
-            if let (Some((key, claim)), Some((cache, _))) = (claimed, &identity) {
-                cache.keep(&key, &voxels);
-                if let Some(claim) = claim {
-                    claim.fulfilled();
-                }
-            }
-            Ok(Made {
-                voxels,
-                cached: false,
-            })
+            let result = results.next().unwrap_or_else(|| Err(no_answer(name)));
+            let cached = false;
+            let keeping = claimed.zip(identity.as_ref());
+            let keeping = keeping.map(|((key, claim), (cache, _))| Keeping {
+                cache: (*cache).clone(),
+                key,
+                claim,
+            });
+            (result.map(|voxels| Made { voxels, cached }), keeping)
         }
     });
     ends.collect()

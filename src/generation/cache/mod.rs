@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 pub use key::CacheKey;
-pub(super) use making::generate_or_find_all;
+pub(super) use making::{Keeping, Outcome, generate_or_find_all};
 pub use making::{Made, generate_or_find};
 pub use place::CACHE_VARIABLE;
 

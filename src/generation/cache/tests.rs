@@ -143,7 +143,14 @@ fn a_batch_makes_what_is_not_kept_and_nothing_twice_from_then_on() {
         let mut watches = [Unwatched; 4];
         let mut watches: Vec<&mut dyn Watch> = watches.iter_mut().map(|watch| watch as _).collect();
         let made = generate_or_find_all(Some(&cache), &mut backend, &prompts, &mut watches);
-        let made: Vec<Made> = made.into_iter().map(Result::unwrap).collect();
+        let kept = made.into_iter().map(|(made, keeping)| {
+            let made = made.unwrap();
+            if let Some(keeping) = keeping {
+                keeping.keep(&made.voxels);
+            }
+            made
+        });
+        let made: Vec<Made> = kept.collect();
         assert_eq!(backend.batches.len(), batches);
         assert!(made.iter().map(|made| made.cached).eq(cached));
         assert!(

@@ -4,7 +4,6 @@ use glam::IVec3;
 
 use super::region::{commonest, upper};
 use super::{Node, Octree};
-use crate::voxel::octree::leaves::octant_of;
 use crate::voxel::{CHUNK_DEPTH, CHUNK_EDGE, ChunkKey, ChunkVoxels, morton};
 
 /// One side of a chunk's cells.
@@ -65,20 +64,7 @@ impl Octree {
     /// The node of a chunk, [`CHUNK_DEPTH`] levels high.
     #[must_use]
     pub fn chunk_node(&self, key: ChunkKey) -> Node {
-        let cell = key.min_cell();
-        if cell.min_element() < 0 || !self.contains(cell.as_uvec3().to_array()) {
-            return Node::EMPTY;
-        }
-        let mut node = self.root.clone();
-        for _ in self.depth..CHUNK_DEPTH {
-            let mut children = [const { Node::EMPTY }; 8];
-            children[0] = node;
-            node = Node::new(children);
-        }
-        for height in (CHUNK_DEPTH..self.depth).rev() {
-            node = node.child(octant_of(cell.as_uvec3().to_array(), height));
-        }
-        node
+        self.node_at(CHUNK_DEPTH, key.0)
     }
 }
 

@@ -115,11 +115,17 @@ impl Octree {
     /// Puts a node [`CHUNK_DEPTH`] levels high into the place of a chunk; does nothing outside, or in a cube smaller
     /// than a chunk.
     pub fn set_chunk(&mut self, key: ChunkKey, node: Node) {
-        let min = key.min_cell();
-        if self.depth >= CHUNK_DEPTH && min.min_element() >= 0 {
+        self.set_node(CHUNK_DEPTH, key.0, node);
+    }
+
+    /// Puts a node at most `height` levels high into the place of one of that height, counted in such nodes; does
+    /// nothing outside, or in a smaller cube.
+    pub(in crate::voxel) fn set_node(&mut self, height: u32, place: IVec3, node: Node) {
+        let min = place << height;
+        if self.depth >= height && place.min_element() >= 0 {
             let min = min.as_uvec3().to_array();
             if self.contains(min) {
-                replace_in(&mut self.root, self.depth, min, node);
+                replace_in(&mut self.root, self.depth - height, height, min, node);
             }
         }
     }
@@ -215,14 +221,15 @@ fn fill_in(node: &mut Node, height: u32, min: IVec3, region: &Region, value: u8)
     }
 }
 
-fn replace_in(node: &mut Node, height: u32, min: [u32; 3], new: Node) {
-    if height == CHUNK_DEPTH {
+/// Replaces a node `height` levels high that lies `above` levels below this one.
+fn replace_in(node: &mut Node, above: u32, height: u32, min: [u32; 3], new: Node) {
+    let Some(above) = above.checked_sub(1) else {
         *node = new;
         return;
-    }
+    };
     with_children(node, |children| {
-        if let Some(child) = children.get_mut(octant_of(min, height - 1)) {
-            replace_in(child, height - 1, min, new);
+        if let Some(child) = children.get_mut(octant_of(min, height + above)) {
+            replace_in(child, above, height, min, new);
         }
     });
 }

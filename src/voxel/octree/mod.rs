@@ -16,6 +16,8 @@ mod node;
 mod overlay;
 mod raycast;
 mod region;
+mod release;
+mod shift;
 mod symmetry;
 #[cfg(test)]
 mod tests;
@@ -26,13 +28,16 @@ pub use chunk::{ChunkLayer, ChunkSide};
 pub use edit::Region;
 pub use leaves::{Leaf, Leaves};
 pub use node::Node;
+pub(in crate::voxel) use overlay::overlaid;
 pub use raycast::RayHit;
+pub(in crate::voxel) use shift::Shifted;
 pub use symmetry::Symmetry;
 
 /// Greatest depth of an octree: 65 536 cells an axis.
 pub const MAX_DEPTH: u32 = 16;
 
-/// A cube of 2^depth cells an axis. Cloning is cheap: the nodes are shared.
+/// A cube of 2^depth cells an axis. Cloning is cheap: the nodes are shared. So is dropping: what is big and held by
+/// nobody else is freed on a thread of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Octree {
     depth: u32,
@@ -216,8 +221,10 @@ fn join_bounds(octants: [Option<Bounds>; 8], height: u32) -> Option<Bounds> {
         let Bounds { min, max } = bounds?;
         let offset = [octant & 1, octant >> 1 & 1, octant >> 2].map(|upper| upper * half);
         let moved = |[x, y, z]: [u16; 3]| [x + offset[0], y + offset[1], z + offset[2]];
-        Some([moved(min), moved(max)])
+        Some(Bounds {
+            min: moved(min),
+            max: moved(max),
+        })
     });
-    let corners: Vec<[u16; 3]> = placed.flatten().collect();
-    Bounds::of(&corners)
+    placed.reduce(Bounds::around)
 }

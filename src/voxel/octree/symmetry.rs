@@ -1,6 +1,6 @@
 //! [`Symmetry`]: quarter turns and mirror images of a cube.
 
-use super::{Node, Octree};
+use super::{Bounds, Node, Octree};
 
 /// One of the cube's symmetries: quarter turns about the upright axis, then a mirror image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -32,6 +32,29 @@ impl Symmetry {
             (x, z) = (z, -x);
         }
         glam::Vec3::new(if self.mirrored { -x } else { x }, y, z)
+    }
+}
+
+impl Symmetry {
+    /// Where bounds go in a cube of so many cells an axis.
+    pub(in crate::voxel) fn bounds(self, bounds: Bounds, edge: u32) -> Bounds {
+        let last = u16::try_from(edge - 1).unwrap_or(u16::MAX);
+        let moved = |[mut x, y, mut z]: [u16; 3]| {
+            for _ in 0..self.quarter_turns % 4 {
+                (x, z) = (z, last.saturating_sub(x));
+            }
+            let x = if self.mirrored {
+                last.saturating_sub(x)
+            } else {
+                x
+            };
+            let cell = [x, y, z];
+            Bounds {
+                min: cell,
+                max: cell,
+            }
+        };
+        moved(bounds.min).around(moved(bounds.max))
     }
 }
 

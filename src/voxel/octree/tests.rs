@@ -92,7 +92,7 @@ fn a_cell_outside_and_a_depth_beyond_the_greatest_are_refused() {
         Octree::empty(17).unwrap_err(),
         OctreeError::TooDeep { got: 17 }
     );
-    let root = Octree::from_cells(3, [([0; 3], 1)]).unwrap().root;
+    let root = Octree::from_cells(3, [([0; 3], 1)]).unwrap().root.clone();
     assert_eq!(
         Octree::from_root(2, root).unwrap_err(),
         OctreeError::RootTooDeep { got: 3, depth: 2 }
@@ -452,5 +452,44 @@ proptest! {
         expected.extend(cells_of(&above));
         prop_assert_eq!(cells_of(&both), expected);
         prop_assert!(is_canonical(both.root()));
+    }
+}
+
+proptest! {
+    #[test]
+    fn bounds_turn_with_their_octree(
+        cells in any_cells(16),
+        quarter_turns in 0u8..4,
+        mirrored in any::<bool>(),
+    ) {
+        let octree = Octree::from_cells(4, cells).unwrap();
+        let symmetry = Symmetry { quarter_turns, mirrored };
+        let turned = octree.bounds().map(|bounds| symmetry.bounds(bounds, 16));
+        prop_assert_eq!(octree.turned(symmetry).bounds(), turned);
+    }
+
+    #[test]
+    fn a_shifted_octree_has_its_cells_elsewhere_in_other_values(
+        cells in any_cells(16),
+        by in [-40i32..40, -40i32..40, -40i32..40],
+        depth in 0u32..7,
+    ) {
+        let octree = Octree::from_cells(4, cells).unwrap();
+        let table = std::array::from_fn(|value| (value * 2) as u8);
+        let by = IVec3::from(by);
+        let root = Shifted::new(&octree, by, depth, &table).node_at(depth, IVec3::ZERO);
+        let shifted = Octree::from_root(depth, root).unwrap();
+        let upper = Shifted::new(&octree, by, 6, &table).node_at(4, IVec3::new(0, 1, 0));
+        prop_assert!(depth < 5 || shifted.node_at(4, IVec3::new(0, 1, 0)) == upper);
+        prop_assert!(is_canonical(shifted.root()));
+        let edge = 1 << depth;
+        let mut expected = Cells::new();
+        for (cell, value) in octree.cells() {
+            let place = glam::UVec3::from(cell).as_ivec3() + by;
+            if place.min_element() >= 0 && place.max_element() < edge {
+                expected.insert(place.as_uvec3().to_array(), value * 2);
+            }
+        }
+        prop_assert_eq!(cells_of(&shifted), expected);
     }
 }

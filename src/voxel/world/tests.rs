@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::super::PaletteEntry;
+use super::super::{ChunkKey, Node, PaletteEntry};
 use super::*;
 
 fn world() -> VoxelWorld {

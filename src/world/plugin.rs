@@ -1,5 +1,6 @@
 //! Wiring of this room.
 
+use bevy::mesh::mark_3d_meshes_as_changed_if_their_assets_changed;
 use bevy::prelude::*;
 
 use crate::schedule::TrellisSystems;
@@ -49,7 +50,10 @@ impl Plugin for VoxelModelPlugin {
                 PostUpdate,
                 (
                     let_light_through,
-                    sort_moved.after(TransformSystems::Propagate),
+                    // Both only mark meshes as changed.
+                    sort_moved
+                        .after(TransformSystems::Propagate)
+                        .ambiguous_with(mark_3d_meshes_as_changed_if_their_assets_changed),
                 ),
             );
     }

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from . import config
 from .batch_limit import BatchLimit
-from .errors import Cancelled, DeviceMemoryError, TrellisError
+from .errors import LOST_SIGNS, Cancelled, DeviceMemoryError, TrellisError
 
 if TYPE_CHECKING:
     import torch
@@ -52,9 +52,6 @@ Log = Callable[[int, str, str], object]
 """Takes level (as in `logging`), the logger's name and the message of a record."""
 
 _LOG = logging.getLogger("crossworld_trellis.embedded")
-
-# What CUDA and ROCm say when a process has lost its device: nothing works until it is restarted.
-_LOST = ("CUDA error", "HIP error", "device-side assert")
 
 
 class DeviceLostError(TrellisError):
@@ -94,7 +91,7 @@ class Session:
         weights.
 
         Raises `CheckpointError` for files that are not whole, `SettingsError` where the environment
-        names a pipeline type that does not exist.
+        names a pipeline type or a precision that cannot be.
         """
         from .checkpoint import NotDownloadedError
         from .device import choose_device
@@ -138,7 +135,8 @@ class Session:
         for _, alike in itertools.groupby(jobs, key=lambda job: len(job.pictures)):
             group = list(alike)
             while group:
-                known = self._pipeline
+                # The description outlives networks that were dropped.
+                known = self._description
                 gains = self._limit.most if known is None else known.together
                 size = min(self._limit.size, gains)
                 yield group[:size]
@@ -323,7 +321,7 @@ def _telling_loss(attempt: Callable[[], Result]) -> Result:
     try:
         return attempt()
     except RuntimeError as error:
-        if not any(sign in str(error) for sign in _LOST):
+        if not any(sign in str(error) for sign in LOST_SIGNS):
             raise
         cause = str(error).strip().split("\n")[0].rstrip(".")
         raise DeviceLostError(f"the process lost its device: start it again ({cause})") from error

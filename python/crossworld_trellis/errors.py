@@ -4,6 +4,10 @@ Every room derives its own from `TrellisError`, so that a program can catch all 
 message is one line: what was wrong, with which value, and what to do.
 """
 
+LOST_SIGNS = ("CUDA error", "HIP error", "device-side assert")
+"""What the `RuntimeError`s of CUDA and ROCm say when a process has lost its device: nothing works
+until it is restarted."""
+
 
 class TrellisError(Exception):
     """Something about the model, its input or the machine that the caller can act on."""

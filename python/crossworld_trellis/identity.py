@@ -5,11 +5,13 @@ Rounding is part of it, since it decides about cells: the device's name and the 
 removes backgrounds is not, there being one (`image.rembg_cut_out`).
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 
 from . import __version__
+from .checkpoint.encoder import encoder_identity
 from .checkpoint.stored import StoredModels
 
 
@@ -24,11 +26,12 @@ def identity_of(
     device: torch.device,
     dtype: torch.dtype,
     *,
+    roles: Iterable[str],
     fast: bool,
     float8: bool = False,
     pipeline_type: str | None = None,
 ) -> str:
-    """The text for these networks, of which the image encoder lies in a folder; reads no weights.
+    """The text for the networks in these roles and the image encoder in a folder; reads no weights.
 
     `fast` and `float8` as in `Trellis.load`, `pipeline_type` that of the second generation.
     """
@@ -38,7 +41,8 @@ def identity_of(
             f"crossworld-trellis {__version__}",
             f"torch {torch.__version__}",
             checkpoint.identity,
-            f"{encoder.parent.name}/{encoder.name}",
+            *checkpoint.others(roles),
+            encoder_identity(encoder),
             device_name(device),
             str(dtype).removeprefix("torch.") + (" and float8" if float8 else ""),
             "fast" if fast else "plain",

@@ -187,7 +187,9 @@ def pipeline_of(
 def foresee(source: str | os.PathLike[str] | None, device: torch.device) -> Outlook:
     """What `open_pipeline` would load on a device, with its default settings; reads no weights.
 
-    Raises `NotDownloadedError` where a file is not on this machine, else `CheckpointError`.
+    Raises `NotDownloadedError` where a file is not on this machine, `CheckpointError` for other
+    faults of the files, and `SettingsError` where the environment names a pipeline type or a
+    precision that cannot be.
     """
     checkpoint = open_checkpoint(source, offline=True)
     if isinstance(checkpoint, Checkpoint):
@@ -197,14 +199,17 @@ def foresee(source: str | os.PathLike[str] | None, device: torch.device) -> Outl
 
 def _foresee_first(checkpoint: Checkpoint, device: torch.device) -> Outlook:
     encoder = checkpoint.encoder_folder()
-    for role in roles_for(("voxels",)):
+    roles = roles_for(("voxels",))
+    for role in roles:
         checkpoint.file(role, ".safetensors")
     own: int = checkpoint.config(LATENT_FLOW).resolution
     dtype, float8 = precision_of(device, "auto", None)
     return Outlook(
         model=checkpoint.identity,
         device=device_name(device),
-        identity=identity_of(checkpoint, encoder, device, dtype, fast=config.fast(), float8=float8),
+        identity=identity_of(
+            checkpoint, encoder, device, dtype, roles=roles, fast=config.fast(), float8=float8
+        ),
         resolution=own,
         resolutions=resolutions_of(own),
         together=Trellis.together,
@@ -214,14 +219,21 @@ def _foresee_first(checkpoint: Checkpoint, device: torch.device) -> Outlook:
 def _foresee_second(checkpoint: Trellis2Checkpoint, device: torch.device) -> Outlook:
     kind = wanted_type(checkpoint, None)
     encoder = checkpoint.encoder_folder()
-    for role in roles_for_2(kind, ("voxels",)):
+    roles = roles_for_2(kind, ("voxels",))
+    for role in roles:
         checkpoint.file(role, ".safetensors")
     dtype = choose_dtype("auto", device, trained=torch.bfloat16)
     return Outlook(
         model=checkpoint.identity,
         device=device_name(device),
         identity=identity_of(
-            checkpoint, encoder, device, dtype, fast=config.fast(), pipeline_type=kind.name
+            checkpoint,
+            encoder,
+            device,
+            dtype,
+            roles=roles,
+            fast=config.fast(),
+            pipeline_type=kind.name,
         ),
         resolution=DEFAULT_RESOLUTION,
         resolutions=resolutions_of_2(kind),

@@ -83,6 +83,7 @@ class Trellis:
             shelf.encoder_folder(),
             shelf.device,
             shelf.dtype,
+            roles=roles_for(outputs),
             fast=fast,
             float8=shelf.float8,
         )
@@ -189,6 +190,11 @@ class Trellis:
     def checkpoint(self) -> Checkpoint:
         """Where the networks come from, and the samplers' settings that it recommends."""
         return self._shelf.checkpoint
+
+    def recover(self) -> None:
+        """Drops networks that were loaded late, for other outputs than its own: after memory ran
+        out."""
+        self._shelf.keep_only(roles_for(self.outputs))
 
     def generate(
         self,

@@ -1,7 +1,7 @@
 """Which networks of a checkpoint lie on the device, and for how long."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -88,6 +88,12 @@ class ModelShelf(Generic[Models, Encoder]):
         if self._keep:
             self._encoder = encoder
         return encoder
+
+    def keep_only(self, roles: Collection[str]) -> None:
+        """Drops the networks in all other roles, and gives their memory back to the device."""
+        # What `Graphs` keeps for the next run is of networks that every run needs.
+        self._kept = {role: kept for role, kept in self._kept.items() if role in roles}
+        free_cached_memory(self.device)
 
     def tidy(self) -> None:
         """In low memory, gives the memory of dropped networks back to the device."""

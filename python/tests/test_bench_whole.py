@@ -1,5 +1,6 @@
 """`bench --whole` and `bench --compare`, on networks of a few channels."""
 
+import subprocess
 from dataclasses import replace
 from typing import Any
 
@@ -77,6 +78,39 @@ def test_precisions_are_told_apart() -> None:
     assert 0.999 < brain.structure_cosine < half.structure_cosine < 1
     assert 0.99 < brain.latent_cosine < half.latent_cosine < 1
     assert half.color_difference < 1
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--steps", "0"], "steps must be 1 to"),
+        (["--voxels", "0"], "voxels must be"),
+        (["--pipeline-type", "512"], "--pipeline-type is for the second generation"),
+        (["--resolution", "64"], "--resolution is for the second generation"),
+    ],
+)
+def test_what_the_first_generation_cannot_be_measured_with_is_refused(
+    options: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "--whole", "--device", "cpu", *options]) == 1
+    assert told in capsys.readouterr().err
+
+
+def test_the_process_of_a_cold_start_gets_the_options_of_the_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands: list[list[str]] = []
+
+    def refuse(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 1, "", "error: no")
+
+    monkeypatch.setattr(subprocess, "run", refuse)
+    options = ["--cold", "--whole", "--low-vram", "--plain", "--steps", "2"]
+    assert main(["bench", "--device", "cpu", *options]) == 1
+    assert "cold start failed: no" in capsys.readouterr().err
+    assert {"--low-vram", "--plain"} <= set(commands[0]) and "--float8" not in commands[0]
+    assert commands[0][commands[0].index("--steps") + 1] == "2"
 
 
 @pytest.mark.parametrize("option", ["--float8", "--low-vram"])

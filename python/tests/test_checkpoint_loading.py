@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from crossworld_trellis import config
 from crossworld_trellis.checkpoint import ROLES, Checkpoint, CheckpointError
+from crossworld_trellis.checkpoint.encoder import encoder_identity
 from crossworld_trellis.checkpoint.weights import load_weights, read_header
 from crossworld_trellis.errors import DeviceMemoryError
 
@@ -198,6 +199,21 @@ def test_the_identity_of_a_folder_changes_with_its_files(folder: Path) -> None:
     assert identity.startswith("model@") and Checkpoint.open(folder).identity == identity
     rewritten(folder, lambda tensors: tensors["out_layer.bias"].add_(1))
     assert Checkpoint.open(folder).identity != identity
+
+
+def test_the_identity_of_an_encoder_s_folder_changes_with_its_files(tmp_path: Path) -> None:
+    encoder = shutil.copytree(IMAGE_ENCODER, tmp_path / "encoder")
+    identity = encoder_identity(encoder)
+    assert identity.startswith("encoder@") and encoder_identity(encoder) == identity
+    with (encoder / "config.json").open("a") as file:
+        file.write(" ")
+    assert encoder_identity(encoder) != identity
+
+
+def test_the_identity_of_an_encoder_from_the_hub_is_its_commit(tmp_path: Path) -> None:
+    encoder = tmp_path / "snapshots" / ("0123456789" * 4)
+    shutil.copytree(IMAGE_ENCODER, encoder)
+    assert encoder_identity(encoder) == f"snapshots/{encoder.name}"
 
 
 def encoder_width(checkpoint: Checkpoint, folder: Path | None = None) -> int:

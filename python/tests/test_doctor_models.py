@@ -47,6 +47,24 @@ def test_a_whole_checkpoint_is_told_model_by_model(around: Surroundings, tmp_pat
     assert {*ROLES} <= {*found(named, "ok")}
 
 
+def test_an_encoder_that_is_nowhere_is_a_problem_with_its_own_variable(
+    around: Surroundings, tmp_path: Path
+) -> None:
+    named = with_variables(around, TRELLIS_IMAGE_ENCODER="/no/such/folder")
+    check = found(named, "problem", model=str(checkpoint(tmp_path / "model")))["image encoder"]
+    assert "no such folder" in check.found and "MODEL_PATH" not in (check.remedy or "")
+    assert "model.safetensors in TRELLIS_IMAGE_ENCODER, or unset it" in (check.remedy or "")
+
+
+def test_the_encoder_of_the_second_generation_is_a_problem_here(
+    around: Surroundings, tmp_path: Path
+) -> None:
+    folder = checkpoint(tmp_path / "model")
+    (folder / "image_cond" / "config.json").write_text('{"model_type": "dinov3_vit"}')
+    check = found(around, "problem", model=str(folder))["image encoder"]
+    assert "needs a dinov2_with_registers, but this is 'dinov3_vit'" in check.found
+
+
 def test_the_guides_edit_of_pipeline_json_is_a_problem_with_the_way_back(
     around: Surroundings, tmp_path: Path
 ) -> None:

@@ -268,6 +268,16 @@ def test_running_out_of_memory_says_what_to_lower_and_the_next_call_works(
     assert quick(trellis)
 
 
+def test_recovering_drops_what_was_loaded_for_other_outputs() -> None:
+    own = Trellis.load(MODEL, device="cpu", image_encoder=IMAGE_ENCODER, outputs=("gaussians",))
+    before = set(own._shelf._kept)
+    quick(own, formats=("mesh",))
+    assert set(own._shelf._kept) > before
+    own.recover()
+    assert set(own._shelf._kept) == before and own._shelf._encoder is not None
+    assert quick(own)
+
+
 def test_an_unknown_device_or_dtype_is_refused() -> None:
     with pytest.raises(SettingsError, match="device 'warp' cannot be used"):
         Trellis.load(MODEL, device="warp")

@@ -12,6 +12,7 @@ from fake_model import FakeModel, picture, serving
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
+from crossworld_trellis.checkpoint import CheckpointError
 from crossworld_trellis.errors import DeviceMemoryError, TrellisError
 from crossworld_trellis.voxels import SparseVoxels
 
@@ -174,6 +175,16 @@ def test_a_body_that_is_too_large_is_refused_by_its_length_and_by_its_bytes(
 
         refused(client.post("/generate", content=chunks(), headers=kind), 413)
     assert model.orders == []
+
+
+@pytest.mark.parametrize("error", [CheckpointError("a file is missing"), TrellisError("no native")])
+def test_what_the_server_lacks_answers_503_and_when_to_try_again(
+    client: TestClient, model: FakeModel, error: TrellisError
+) -> None:
+    model.errors.append(error)
+    answer = ask(client)
+    assert str(error) in refused(answer, 503)
+    assert answer.headers["retry-after"] == "60"
 
 
 def test_out_of_memory_answers_507_and_the_next_request_works(

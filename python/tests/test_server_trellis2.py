@@ -65,6 +65,15 @@ def stream(client: TestClient, **asked: Any) -> tuple[list[dict[str, Any]], dict
     return messages, received
 
 
+def test_recovering_makes_the_pipeline_drop_what_only_some_requests_need() -> None:
+    own = Trellis2.load(MODEL, device="cpu", image_encoder=IMAGE_ENCODER, pipeline_type="512")
+    before = set(own._shelf._kept)
+    own.generate(PICTURE, seed=SEED, steps=2, pipeline_type="1024")
+    assert set(own._shelf._kept) > before
+    TrellisModel(own, name="golden").recover()
+    assert set(own._shelf._kept) == before
+
+
 @pytest.mark.parametrize("resolution", [32, 512])
 def test_voxels_are_those_of_the_pipeline_with_their_materials(
     client: TestClient, trellis: Trellis2, resolution: int
@@ -167,6 +176,7 @@ def test_what_a_token_limit_reduced_is_told_in_both_ways(client: TestClient) -> 
     ("fields", "field", "told"),
     [
         ({"output_format": "ply"}, "output_format", "use one of glb, voxels, vox, csm, bcf"),
+        ({"mode": "multidiffusion"}, "mode", "for the first generation, and TRELLIS.2 runs here"),
         ({"forecast": "2"}, "forecast", "for the first generation, and TRELLIS.2 runs here"),
         ({"latents_steps": "3"}, "latents", "for the first generation, and TRELLIS.2 runs here"),
         ({"resolution": "1024"}, "resolution", "use the type 1024 or 1024_cascade"),

@@ -143,6 +143,16 @@ def test_the_models_of_the_second_generation_are_named_to_every_command(
     assert world.did() == ["verify"], "other models may not fit"
 
 
+def test_another_model_in_the_environment_is_verified_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert world.set_up() == 0 and world.set_up() == 0
+    assert world.did() == []
+    monkeypatch.setenv("TRELLIS_MODEL_PATH", "microsoft/TRELLIS.2-4B")
+    assert world.set_up() == 0
+    assert world.did() == ["verify"]
+
+
 @pytest.mark.parametrize("step", ["venv", "whl/cpu", "--editable", "verify"])
 def test_a_run_after_one_that_failed_goes_on_where_it_stopped(step: str, world: World) -> None:
     world.fails = {step: ["ERROR: the cat sat on the keyboard"]}

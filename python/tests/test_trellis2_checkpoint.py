@@ -31,6 +31,7 @@ from crossworld_trellis.checkpoint.trellis2 import (
 )
 from crossworld_trellis.checkpoint.trellis2_roles import TRELLIS_2, check_agreement, roles_for
 from crossworld_trellis.guidance import GuidanceSettings
+from crossworld_trellis.identity import identity_of
 
 CPU = torch.device("cpu")
 FLOW = "sparse_structure_flow_model"
@@ -289,6 +290,34 @@ def test_the_structure_decoder_comes_from_the_repository_of_the_first_generation
     monkeypatch.setenv(config.FIRST_GENERATION_VARIABLE, str(own.parent))
     offline = Trellis2Checkpoint.open(folder, offline=True)
     assert offline.load(role, device=CPU, dtype=torch.float32)
+
+
+def test_the_identity_tells_where_the_structure_decoder_comes_from(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role, commit = "sparse_structure_decoder", "0123456789" * 4
+    stem = TRELLIS_2.roles[role].released
+    edit(folder / "pipeline.json", lambda args: args["models"].update({role: stem}))
+
+    def download(repo: str, name: str, *, revision: str | None, offline: bool) -> Path:
+        path = tmp_path / repo / commit / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        return path
+
+    def identity() -> str:
+        checkpoint = Trellis2Checkpoint.open(folder, download=download)
+        roles = roles_for(PIPELINE_TYPES["512"], ("voxels",))
+        return identity_of(checkpoint, IMAGE_ENCODER, CPU, torch.float32, roles=roles, fast=False)
+
+    assert f"microsoft/TRELLIS-image-large@{commit}" in identity()
+    own = tmp_path / "large"
+    (own / "ckpts").mkdir(parents=True)
+    monkeypatch.setenv(config.FIRST_GENERATION_VARIABLE, str(own))
+    before = identity()
+    assert "large@" in before and commit not in before
+    (own / "ckpts" / "another.safetensors").touch()
+    assert identity() != before
 
 
 def test_gated_weights_of_the_encoder_tell_how_to_get_access(

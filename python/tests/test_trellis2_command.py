@@ -85,6 +85,7 @@ def test_a_mesh_and_voxels_come_of_one_run(tmp_path: Path, capsys: Output) -> No
         (["-o", "{}/a.ply"], "TRELLIS.2 has no output 'gaussians': use one of voxels"),
         ([PICTURE], "TRELLIS.2 looks at one picture of an object, got 2"),
         (["--max-tokens", "0"], "max_tokens must be 1 to 1048576, got 0"),
+        (["--mode", "multidiffusion"], "--mode is for the first generation of the model"),
         (["--image-encoder", str(golden_data.IMAGE_ENCODER)], "needs 'dinov3_vit'"),
     ],
 )

@@ -342,6 +342,14 @@ def test_the_type_is_part_of_the_identity_and_comes_from_the_environment_too(
         load()
 
 
+def test_eight_bits_that_only_the_first_generation_knows_are_warned_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(config.FLOAT8_VARIABLE, "1")
+    Trellis2.load(MODEL, device="cpu", image_encoder=IMAGE_ENCODER, low_vram=True)
+    assert "TRELLIS_FLOAT8 does nothing here: it is for the first generation" in caplog.text
+
+
 def test_a_picture_without_an_object_is_refused(trellis: Trellis2) -> None:
     with pytest.raises(PictureError, match="no object"):
         trellis.generate(Image.new("RGBA", (64, 64)))
@@ -366,6 +374,22 @@ def test_running_out_of_memory_says_what_to_lower_and_the_next_call_works(
         with pytest.raises(DeviceMemoryError, match=r"finding shape and material.*low_vram"):
             quick(trellis)
     assert quick(trellis)
+
+
+def test_recovering_drops_what_was_loaded_for_another_type_or_output() -> None:
+    own = Trellis2.load(
+        MODEL,
+        device="cpu",
+        image_encoder=IMAGE_ENCODER,
+        pipeline_type="512",
+        outputs=("occupancy",),
+    )
+    before = set(own._shelf._kept)
+    quick(own, pipeline_type="1024", formats=("voxels",))
+    assert set(own._shelf._kept) > before
+    own.recover()
+    assert set(own._shelf._kept) == before and own._shelf._encoder is not None
+    assert quick(own)
 
 
 def test_the_settings_of_a_pass_can_be_replaced(trellis: Trellis2) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import config
 from .error import CheckpointError
-from .source import Download, Folder, Repository, Source, open_source
+from .source import Download, Folder, Repository, Source, fingerprint, is_commit, open_source
 
 ENCODER_FOLDER = "image_cond"
 """Folder beside `pipeline.json` in which a checkpoint may bring its own image encoder."""
@@ -56,6 +56,13 @@ def encoder_folder(
             f"image encoder: {error}; {config.IMAGE_ENCODER_VARIABLE} may name a folder that "
             "holds it"
         ) from error
+
+
+def encoder_identity(folder: Path) -> str:
+    """Tells the encoder in a folder from others, for caches: the hub's commit, or a hash."""
+    if is_commit(folder.name):
+        return f"{folder.parent.name}/{folder.name}"
+    return fingerprint(folder, [folder / name for name in (CONFIG_FILE, *WEIGHTS_FILES)])
 
 
 def _no_weights(folder: Path, published: str) -> CheckpointError:

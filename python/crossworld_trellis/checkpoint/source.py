@@ -7,9 +7,10 @@ one that is told.
 """
 
 import errno
+import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol, cast
@@ -78,10 +79,27 @@ class Repository:
         """
         # The cache keeps a file at snapshots/<commit>/<name>.
         above = self.file(name).parents[len(PurePosixPath(name).parts) - 1]
-        return replace(self, revision=above.name) if _COMMIT.fullmatch(above.name) else self
+        return replace(self, revision=above.name) if is_commit(above.name) else self
 
 
 Source = Folder | Repository
+
+
+def is_commit(name: str) -> bool:
+    """Whether a name is that of a commit, as the hub's cache calls the folder that holds one."""
+    return _COMMIT.fullmatch(name) is not None
+
+
+def fingerprint(folder: Path, files: Iterable[Path]) -> str:
+    """The folder's name with a hash that changes when one of some files does.
+
+    Reading gigabytes would take seconds, so that only their names, sizes and times count.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(path for path in files if path.is_file()):
+        stat = path.stat()
+        digest.update(f"{path.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return f"{folder.resolve().name}@{digest.hexdigest()[:16]}"
 
 
 def open_source(

@@ -1,6 +1,5 @@
 """The models of an opened checkpoint, whatever its family: finding, checking and loading each."""
 
-import hashlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -15,7 +14,7 @@ from .. import config
 from .description import PIPELINE_FILE, locate, read_model
 from .error import CheckpointError
 from .family import Family
-from .source import Download, Folder, Source, hub_repository, open_source
+from .source import Download, Folder, Source, fingerprint, hub_repository, open_source
 from .weights import StoredTensor, check_weights, load_weights
 
 
@@ -27,7 +26,7 @@ class StoredModels(ABC):
     source: Source
     identity: str
     """Tells this checkpoint from others, for caches: the hub's commit, or a hash of what lies in
-    the folder. The image encoder has no part in it."""
+    the folder. The image encoder has no part in it, nor has what lies elsewhere (`others`)."""
     offline: bool
     download: Download | None
 
@@ -91,6 +90,23 @@ class StoredModels(ABC):
             ignored=self.family.roles[role].ignored,
         )
 
+    def others(self, roles: Iterable[str]) -> list[str]:
+        """As `identity`, of each other repository that models in some roles come from.
+
+        Raises `CheckpointError` where such a model is not there.
+        """
+        found: dict[str, str] = {}
+        for role in roles:
+            repository, stem = locate(self.models[role])
+            if repository is not None and repository not in found:
+                source = self._other(repository)
+                found[repository] = (
+                    _fingerprint(source.root)
+                    if isinstance(source, Folder)
+                    else str(source.pinned(f"{stem}.json"))
+                )
+        return list(found.values())
+
     def check_width(self, width: int, roles: Iterable[str], folder: Path) -> None:
         """Refuses an image encoder of another width than the flows in some roles take."""
         for role in roles:
@@ -142,13 +158,4 @@ def open_files(
 
 
 def _fingerprint(folder: Path) -> str:
-    """The folder's name with a hash that changes when one of its files does.
-
-    Reading gigabytes would take seconds, so that of the weights only size and time count.
-    """
-    digest = hashlib.sha256()
-    files = [folder / PIPELINE_FILE, *folder.glob("ckpts/*")]
-    for path in sorted(path for path in files if path.is_file()):
-        stat = path.stat()
-        digest.update(f"{path.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
-    return f"{folder.resolve().name}@{digest.hexdigest()[:16]}"
+    return fingerprint(folder, [folder / PIPELINE_FILE, *folder.glob("ckpts/*")])

@@ -119,7 +119,14 @@ def run(options: argparse.Namespace) -> int:
     """Measures and prints."""
     if options.family == "trellis2":
         return bench_trellis2.run(options)
-    options.voxels, options.steps = options.voxels or _VOXELS, options.steps or _STEPS
+    for name in ("pipeline_type", "resolution"):
+        if getattr(options, name) is not None:
+            raise SettingsError(
+                f"--{name.replace('_', '-')} is for the second generation: add --family trellis2"
+            )
+    voxels = _VOXELS if options.voxels is None else options.voxels
+    options.voxels = whole("voxels", voxels, 1, LATENT_FLOW.resolution**3)
+    options.steps = SamplerSettings(steps=_STEPS if options.steps is None else options.steps).steps
     device = choose_device(options.device)
     if options.compare:
         made = bench_precision.compare(device, voxels=options.voxels, steps=options.steps)
@@ -172,7 +179,8 @@ def _cold_start(options: argparse.Namespace) -> float:
     for name in ("voxels", "steps", "forecast", "batch", "device", "dtype"):
         command += [f"--{name}", str(getattr(options, name))]
     started = time.perf_counter()
-    command += [f"--{name}" for name in ("plain", "float8") if getattr(options, name)]
+    for name in ("plain", "float8", "low_vram"):
+        command += [f"--{name.replace('_', '-')}"] if getattr(options, name) else []
     ended = subprocess.run(command, capture_output=True, text=True)
     if ended.returncode:
         last = ended.stderr.strip().rpartition("\n")[2].removeprefix("error: ")

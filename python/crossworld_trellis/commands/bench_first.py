@@ -57,6 +57,10 @@ class RandomCheckpoint(Checkpoint):
     def fetch(self, outputs: Iterable[str]) -> None:
         """There is nothing to fetch."""
 
+    def others(self, roles: Iterable[str]) -> list[str]:
+        """Nothing comes from elsewhere."""
+        return []
+
     def load(self, role: str, *, device: torch.device, dtype: torch.dtype) -> Any:
         with torch.device(device):
             if role == STRUCTURE_DECODER:

@@ -96,7 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="generation of the model (default: the first)",
     )
     second = parser.add_argument_group("of the second generation only")
-    second.add_argument("--pipeline-type", choices=PIPELINE_TYPES, default="512")
+    second.add_argument("--pipeline-type", choices=PIPELINE_TYPES, help="(512)")
     second.add_argument("--resolution", type=int, help="of the voxels")
 
 
@@ -111,7 +111,7 @@ def run(options: argparse.Namespace) -> int:
         device,
         choose_dtype(options.dtype, device, trained=torch.bfloat16),
         random_checkpoint(),
-        pipeline_type=options.pipeline_type,
+        pipeline_type=options.pipeline_type or "512",
         resolution=options.resolution,
         steps=_STEPS if options.steps is None else options.steps,
         samples=options.batch,

@@ -89,8 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--mode",
         choices=("stochastic", "multidiffusion"),
-        default="stochastic",
-        help="how several pictures work together",
+        help="of the first generation: how several pictures work together (stochastic)",
     )
     run.add_argument(
         "--no-preprocess",
@@ -185,7 +184,7 @@ def _generate(
         "on_progress": line,
     }
     if isinstance(pipeline, Trellis):
-        return pipeline.generate(pictures, mode=options.mode, **common)[0]
+        return pipeline.generate(pictures, mode=options.mode or "stochastic", **common)[0]
     if options.max_tokens is not None:
         common["max_tokens"] = options.max_tokens
     sample = pipeline.generate(pictures, **common)[0]
@@ -220,6 +219,11 @@ def _check(
         if options.resolution is not None:
             refinement_of(options.resolution, checkpoint.config(LATENT_FLOW).resolution)
         return
+    if options.mode is not None:
+        raise SettingsError(
+            f"--mode is for the first generation of the model, but this is the second: leave it "
+            f"out ({checkpoint.source})"
+        )
     kind = plan.wanted_type(checkpoint, options.pipeline_type)
     plan.checked_outputs(outputs, kind)
     plan.checked_resolution(options.resolution, kind)

@@ -15,6 +15,7 @@ from .check import Check, note, ok, problem
 from .families import (
     DEFAULT_TYPE,
     FIRST,
+    SECOND,
     TYPES,
     Family,
     family_of,
@@ -108,12 +109,15 @@ def _absent(look: Look, name: str, source: str) -> Check:
     if is_repository(source):
         found = f"{source} was not downloaded yet"
         size = look.family.download
-        return note(name, found, f"{look.fetch}, {size}; the first generation does it too")
-    return problem(
-        name,
-        f"there is no such folder, and it is no repository owner/name: {source}",
-        f"set {config.MODEL_VARIABLE} to a folder with pipeline.json, or unset it",
+        return note(name, found, f"{look.fetch}, {size}; making the first object does it too")
+    return _nowhere(
+        name, source, f"set {config.MODEL_VARIABLE} to a folder with pipeline.json, or unset it"
     )
+
+
+def _nowhere(name: str, source: str, remedy: str) -> Check:
+    found = f"there is no such folder, and it is no repository owner/name: {source}"
+    return problem(name, found, remedy)
 
 
 def _unfinished(look: Look, place: Place) -> Iterator[Check]:
@@ -269,7 +273,9 @@ def _check_encoder(look: Look, place: Place | None) -> Iterator[Check]:
             yield problem("image encoder", told, remedy)
         return
     kind = (read_object(found.folder / "config.json") or {}).get("model_type")
-    if look.family.generation == 2 and kind != look.family.encoder_kind:
+    # Not every encoder of the first generation says what it is.
+    is_other = kind == SECOND.encoder_kind
+    if is_other if look.family.generation == 1 else not is_other:
         yield problem(
             "image encoder",
             f"{look.family.name} needs a {look.family.encoder_kind}, but this is {kind!r:.60}",
@@ -291,7 +297,13 @@ def _published_encoder(look: Look) -> str:
 
 
 def _absent_encoder(look: Look, source: str) -> Check:
-    if not (look.family.gated and is_repository(source)):
+    if not is_repository(source):
+        remedy = (
+            "name a folder with config.json and model.safetensors in "
+            f"{config.IMAGE_ENCODER_VARIABLE}, or unset it"
+        )
+        return _nowhere("image encoder", source, remedy)
+    if not look.family.gated:
         return _absent(look, "image encoder", source)
     who = "" if _is_logged_in(look.around) else ", and nobody is logged in at the hub here"
     return note(

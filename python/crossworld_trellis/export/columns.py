@@ -31,5 +31,10 @@ def host_column(name: str, tensor: Tensor, *, shape: tuple[int, ...]) -> NDArray
             f"{name} holds NaN or infinity in {broken} of {shape[0]} rows, so nothing is written: "
             "generate again with dtype float32 or bfloat16"
         )
+    return host_array(tensor.float())
+
+
+def host_array(tensor: Tensor) -> NDArray[Any]:
+    """A tensor as an array of the same kind, unchecked."""
     # The method has no types.
-    return cast(Any, tensor.detach().float().cpu()).numpy()
+    return cast(Any, tensor.detach().cpu()).numpy()

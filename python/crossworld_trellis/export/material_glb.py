@@ -11,17 +11,16 @@ that of `gltf`. Nothing is simplified.
 
 import io
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from ..material_mesh import MaterialMesh, triangles
 from .atlas import Atlas, lay_out
-from .columns import ExportError, host_column
+from .columns import ExportError, host_array, host_column
 from .gltf import GltfBuffer, document_of, primitive_of, y_up
 
 OPAQUE_ALPHA = 242
@@ -61,10 +60,10 @@ class _Columns:
             vertices=host_column("vertices", mesh.vertices, shape=(count, 3)),
             normals=host_column("normals", mesh.geometric_normals(), shape=(count, 3)),
             materials=np.rint(materials.clip(0, 1) * 255).astype(np.uint8),
-            quads=_host(mesh.quads.corners),
-            axis=_host(mesh.quads.axis),
-            cut=_host(mesh.quads.cut),
-            turned=_host(mesh.turned),
+            quads=host_array(mesh.quads.corners),
+            axis=host_array(mesh.quads.axis),
+            cut=host_array(mesh.quads.cut),
+            turned=host_array(mesh.turned),
         )
 
     def see_through(self) -> NDArray[np.bool_]:
@@ -132,17 +131,12 @@ class _File:
         return self._buffer.file(document)
 
 
-def _host(tensor: Tensor) -> NDArray[Any]:
-    # The method has no types.
-    return cast(Any, tensor.detach().cpu()).numpy()
-
-
 def _triangles(
     corners: NDArray[np.int64], cut: NDArray[np.bool_], turned: NDArray[np.bool_]
 ) -> NDArray[np.uint32]:
     """Corners of quads [Q,4] → of triangles [2Q,3]."""
     made = triangles(*(torch.tensor(each) for each in (corners, cut, turned)))
-    return _host(made).astype("<u4")
+    return host_array(made).astype("<u4")
 
 
 def _middles(places: NDArray[np.int64], atlas: Atlas) -> NDArray[np.float32]:

@@ -9,7 +9,6 @@ resolution.
 """
 
 import os
-from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from ..o_voxels import OVoxels
 from .atomic import write_atomically
-from .columns import ExportError, host_column
+from .columns import ExportError, host_array, host_column
 from .npy import npz_bytes
 
 
@@ -37,10 +36,10 @@ def o_voxels_bytes(voxels: OVoxels) -> bytes:
     if not len(voxels):
         raise ExportError("there are no voxels to write: the list is empty")
     materials = _bytes("materials", voxels.materials, 6)
-    crossed = _host(voxels.surface.crossed) @ np.array([1, 2, 4])
+    crossed = host_array(voxels.surface.crossed) @ np.array([1, 2, 4])
     return npz_bytes(
         {
-            "coord": _host(voxels.coords).astype("<u2"),
+            "coord": host_array(voxels.coords).astype("<u2"),
             "base_color": materials[:, :3],
             "metallic": materials[:, 3:4],
             "roughness": materials[:, 4:5],
@@ -55,8 +54,3 @@ def _bytes(name: str, tensor: Tensor, width: int) -> NDArray[np.uint8]:
     """[N,width] numbers from 0 to 1 as bytes."""
     column = host_column(name, tensor, shape=(len(tensor), width))
     return np.rint(column.clip(0, 1) * 255).astype(np.uint8)
-
-
-def _host(tensor: Tensor) -> NDArray[Any]:
-    # The method has no types.
-    return cast(Any, tensor.detach().cpu()).numpy()

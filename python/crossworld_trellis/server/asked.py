@@ -30,7 +30,7 @@ _OUTPUTS_2: Mapping[OutputFormat, str] = {
     name: output for name, output in _OUTPUTS.items() if output in OUTPUTS_2
 }
 
-_ONLY_FIRST = ("latents", "forecast")
+_ONLY_FIRST = ("latents", "forecast", "mode")
 _ONLY_SECOND = ("shape", "texture", "pipeline_type", "max_tokens")
 
 

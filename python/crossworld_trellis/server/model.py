@@ -131,10 +131,8 @@ class TrellisModel:
         return [_answer(result, order.output_format) for result in results]
 
     def recover(self) -> None:
-        """Gives cached memory back to the device."""
-        from ..device import free_cached_memory
-
-        free_cached_memory(self._pipeline.device)
+        """Drops networks that only some requests need, and gives memory back to the device."""
+        self._pipeline.recover()
 
 
 def _answer(result: "Made | TrellisError", output_format: OutputFormat) -> Answer:

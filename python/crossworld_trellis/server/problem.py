@@ -107,11 +107,14 @@ def from_error(error: Exception) -> Problem:
     if isinstance(error, PictureError):
         return Problem(422, message, field="image")
     if isinstance(error, TrellisError):
+        # By their names, since their modules import torch.
+        names = {kind.__name__ for kind in type(error).__mro__}
         # Errors that are also ValueErrors speak of what was asked, others of what was found.
-        if isinstance(error, ValueError):
+        if isinstance(error, ValueError) and "CheckpointError" not in names:
             return Problem(422, message, field=_FIELDS.get(message.split(" ")[0]))
-        name = type(error).__name__
-        return Problem(422 if name == "EmptyResultError" else 503, message)
+        if "EmptyResultError" in names:
+            return Problem(422, message)
+        return Problem(503, message, retry_after=60)
     _LOG.error("a generation failed by a fault of the server", exc_info=error)
     return Problem(500, f"the server made a mistake ({type(error).__name__}): its log tells more")
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
 from ..batch_limit import BatchLimit
-from ..errors import Cancelled, DeviceMemoryError
+from ..errors import LOST_SIGNS, Cancelled, DeviceMemoryError
 from ..watch import Progress, Watch
 from .job import Failed, Finished, Job, Queued
 from .line import Line
@@ -23,9 +23,6 @@ from .problem import CLIENT_LEFT, Problem, from_error
 State = Literal["loading", "healthy", "error"]
 
 _LOG = logging.getLogger("crossworld_trellis.server")
-
-# What CUDA and ROCm say when a process has lost its device: nothing works until it is restarted.
-_LOST = ("CUDA error", "HIP error", "device-side assert")
 
 
 class Observer(Protocol):
@@ -291,4 +288,4 @@ def _left() -> Problem:
 
 
 def _is_loss(error: Exception) -> bool:
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _LOST)
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in LOST_SIGNS)

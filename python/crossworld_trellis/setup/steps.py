@@ -254,7 +254,8 @@ def _state(work: Work) -> str:
     packages = {name: one.version for name, one in work.contents().packages.items()}
     cards = [card.name for card in machine.cards]
     parts = [sorted(packages.items()), cards, machine.nvidia_driver, machine.rocm, __version__]
-    parts.append(work.model)
+    # Where no model is named, the environment names one, and not always the same.
+    parts.append(work.model or config.model_source())
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -1,5 +1,6 @@
 """From a picture to voxels with materials: `Trellis2`, with the interface of `pipeline.Trellis`."""
 
+import logging
 import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -46,6 +47,8 @@ from .stages import (
     look,
     solid_cells,
 )
+
+_LOG = logging.getLogger("crossworld_trellis.trellis2")
 
 
 class Trellis2:
@@ -132,6 +135,10 @@ class Trellis2:
     ) -> "Trellis2":
         """As `load`, of a checkpoint that is open already."""
         kind = wanted_type(checkpoint, pipeline_type)
+        if config.float8():
+            _LOG.warning(
+                "%s does nothing here: it is for the first generation", config.FLOAT8_VARIABLE
+            )
         fast = config.fast() if fast is None else fast
         roles = roles_for(kind, checked_outputs(outputs, kind))
         where = choose_device(device)
@@ -144,7 +151,7 @@ class Trellis2:
         checkpoint.fetch(kind, outputs)
         # At once: the checkpoint's files may be gone later.
         identity = identity_of(
-            checkpoint, encoder, where, torso, fast=fast, pipeline_type=kind.name
+            checkpoint, encoder, where, torso, roles=roles, fast=fast, pipeline_type=kind.name
         )
         shelf = Shelf2(
             checkpoint,
@@ -177,6 +184,11 @@ class Trellis2:
     def checkpoint(self) -> Trellis2Checkpoint:
         """Where the networks come from, and the samplers' settings that it recommends."""
         return self._shelf.checkpoint
+
+    def recover(self) -> None:
+        """Drops networks that were loaded late, for another type than its own or other outputs:
+        after memory ran out."""
+        self._shelf.keep_only(roles_for(checked_type(self.pipeline_type), self.outputs))
 
     def generate(
         self,

@@ -12,7 +12,7 @@ import itertools
 import threading
 import warnings
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -26,6 +26,9 @@ from .sampler import VelocityField
 # Recordings of a field; more come from runs that change how many samples or pictures they have.
 _MOST = 8
 
+# One launch for many tensors; torch has no public name for it.
+_copy_all = torch._foreach_copy_  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
+
 # Steps that the host may be ahead: enough to keep the device busy, few enough to cancel soon.
 _AHEAD = 2
 
@@ -33,7 +36,7 @@ _AHEAD = 2
 class StepField(VelocityField, Protocol):
     """A field that can tell what a step is made of, apart from the state."""
 
-    def of_step(self, step: int) -> list[Tensor]:
+    def steps(self) -> Sequence[list[Tensor]]:
         """What changes from step to step; shapes stay."""
         ...
 
@@ -42,15 +45,15 @@ class StepField(VelocityField, Protocol):
         differs."""
         ...
 
-    def prepare(self, state: Tensor) -> None:
+    def prepare(self, state: Tensor) -> object:
         """Finds what depends on the shape of a state, so that `velocities` needs nothing from the
-        host any more."""
+        host any more. What it returns must live as long as what was recorded."""
         ...
 
     def velocities(
         self, state: Tensor, of_step: list[Tensor], *, pictures: slice, guided: bool
     ) -> Tensor:
-        """As the call, of `of_step(step)`."""
+        """As the call, of one of `steps`."""
         ...
 
 
@@ -63,9 +66,9 @@ class Work:
     def __call__(self, state: Tensor, step: int, *, pictures: slice, guided: bool) -> Tensor:
         return self.make(state)
 
-    def of_step(self, step: int) -> list[Tensor]:
-        """Nothing."""
-        return []
+    def steps(self) -> Sequence[list[Tensor]]:
+        """One, of nothing."""
+        return [[]]
 
     def constants(self) -> list[Tensor]:
         """None."""
@@ -147,9 +150,12 @@ class _Replayed:
         self._experience = experience
         self._name = name
         self._field = field
-        self._steps = field
+        self._steps = field.steps()
         self._constants = field.constants()
+        self._records = True
         self._recordings: dict[tuple[Any, ...], Recording] = {}
+        self._needed: dict[tuple[Any, ...], object] = {}
+        """What each recording reads and does not hold."""
 
     def suits(self, constants: list[Tensor]) -> bool:
         """Whether the recordings can go on with other constants."""
@@ -159,17 +165,22 @@ class _Replayed:
 
     def bind(self, field: StepField, constants: list[Tensor]) -> None:
         """Goes on as another field, whose constants these are."""
-        self._steps = field
+        # Not the field, which would keep its own constants beside ours.
+        self._steps = field.steps()
+        self._records = True
         for own, given in zip(self._constants or (), constants, strict=True):
             own.copy_(given)
 
     def __call__(self, state: Tensor, step: int, *, pictures: slice, guided: bool) -> Tensor:
-        of_step = self._steps.of_step(step)
-        key = (*_kind_of(state), pictures.start, pictures.stop, guided)
-        known = (self._name, guided, threading.get_ident())
+        of_step = self._steps[step]
+        # What a thread recorded writes into memory of that thread, see `_place`.
+        thread = threading.get_ident()
+        key = (*_kind_of(state), pictures.start, pictures.stop, guided, thread)
+        known = (self._name, guided, thread)
         if key in self._recordings:
             return self._recordings[key].replay(state, of_step)
-        if not self._experience.broken and known in self._experience.known:
+        may = self._records and not self._experience.broken
+        if may and known in self._experience.known:
             recording = self._record(key, state, of_step, pictures, guided)
             if recording is not None:
                 return recording.velocities
@@ -186,16 +197,20 @@ class _Replayed:
         guided: bool,
     ) -> Recording | None:
         while len(self._recordings) >= _MOST:
-            del self._recordings[next(iter(self._recordings))]
+            oldest = next(iter(self._recordings))
+            del self._recordings[oldest], self._needed[oldest]
         try:
-            self._field.prepare(state)
+            needed = self._field.prepare(state)
             made = self._experience.record(self._field, state, of_step, pictures, guided)
         except RuntimeError as error:
-            self._experience.broken = True
+            self._records = False
+            # The next run may find more memory.
+            if not _ran_out(error):
+                self._experience.broken = True
             cause = str(error).strip().split("\n")[0].rstrip(".")
             warnings.warn(f"steps run without CUDA graphs: {cause}", stacklevel=3)
             return None
-        self._recordings[key] = made
+        self._recordings[key], self._needed[key] = made, needed
         return made
 
 
@@ -249,7 +264,7 @@ class _CudaRecording:
         pairs = zip(self._inputs, (state, *of_step), strict=True)
         for _, group in itertools.groupby(pairs, lambda pair: pair[0].dtype):
             own, given = zip(*group, strict=True)
-            torch._foreach_copy_(own, given)  # pyright: ignore
+            _copy_all(own, given)
 
     def _begin(self, anchor: torch.cuda.CUDAGraph) -> None:
         self._graphs.append(torch.cuda.CUDAGraph())
@@ -271,6 +286,13 @@ class _CudaRecording:
         mark.record(torch.cuda.current_stream(out.device))
         self._marks.append(mark)
         return out
+
+
+def _ran_out(error: BaseException | None) -> bool:
+    """Whether memory ran out, be it that ending the recording then failed too."""
+    while error is not None and not isinstance(error, torch.OutOfMemoryError):
+        error = error.__context__
+    return error is not None
 
 
 def _kind_of(tensor: Tensor) -> tuple[torch.Size, torch.dtype]:

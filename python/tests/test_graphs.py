@@ -6,6 +6,7 @@ import warnings
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from crossworld_trellis import config
 from crossworld_trellis.device import rounded_products
 from crossworld_trellis.graphs import Graphs, StepField, can_record
+from crossworld_trellis.kernels.attention import starts_of
 from crossworld_trellis.kernels.choice import plain
 from crossworld_trellis.models.gaussian_decoder import GaussianDecoder
 from crossworld_trellis.models.latent_flow import LatentFlow
@@ -36,22 +38,24 @@ class Sum:
     """A field whose velocity is the sum of all there is."""
 
     constant: Tensor
-    steps: list[Tensor]
+    offsets: list[Tensor]
     keeps: bool = True
     made: int = 0
-    prepared: int = 0
+    prepared: list[weakref.ref[Tensor]] = dataclass_field(default_factory=list)
 
     def __call__(self, state: Tensor, step: int, *, pictures: slice, guided: bool) -> Tensor:
-        return self.velocities(state, self.of_step(step), pictures=pictures, guided=guided)
+        return self.velocities(state, [self.offsets[step]], pictures=pictures, guided=guided)
 
-    def of_step(self, step: int) -> list[Tensor]:
-        return [self.steps[step]]
+    def steps(self) -> list[list[Tensor]]:
+        return [[each] for each in self.offsets]
 
     def constants(self) -> list[Tensor] | None:
         return [self.constant] if self.keeps else None
 
-    def prepare(self, state: Tensor) -> None:
-        self.prepared += 1
+    def prepare(self, state: Tensor) -> Tensor:
+        made = state.clone()
+        self.prepared.append(weakref.ref(made))
+        return made
 
     def velocities(
         self, state: Tensor, of_step: list[Tensor], *, pictures: slice, guided: bool
@@ -100,7 +104,7 @@ def test_a_kind_of_step_runs_as_usual_once_and_is_then_recorded() -> None:
     recorder = Recorder()
     graphs, own = Graphs(record=recorder), field(1.0)
     assert torch.equal(run(graphs.replayed("one", own)), run(field(1.0)))
-    assert own.prepared == 2
+    assert len(own.prepared) == 2
     guided = sum(SETTINGS.is_guided(time) for time in SETTINGS.times()[:-1].tolist())
     assert [each.replays for each in recorder.made] == [guided - 2, 6 - guided - 2]
 
@@ -184,16 +188,73 @@ def test_what_was_recorded_goes_with_its_pipeline_at_once() -> None:
         gc.enable()
 
 
+def test_what_a_recording_reads_lives_as_long_as_the_recording() -> None:
+    own = field(1.0)
+    replayed = Graphs(record=Recorder()).replayed("one", own)
+    for size in (1, 1, *range(2, 9)):
+        replayed(torch.ones(size), 0, pictures=slice(0, 1), guided=True)
+    assert all(each() is not None for each in own.prepared)
+    replayed(torch.ones(9), 0, pictures=slice(0, 1), guided=True)
+    assert [each() is None for each in own.prepared] == [True] + [False] * 8
+
+
+def test_the_starts_that_a_recording_reads_outlive_their_cache() -> None:
+    flow = dense_flow()
+    grid = flow.grid(1, torch.device("cpu"))
+    steps = torch.tensor(SETTINGS.times()[:-1] * TIME_SCALE, dtype=torch.float32)
+    own = flow.field(torch.randn(1, 1, 9, flow.config.cond_channels), steps, grid)
+    graphs = Graphs(record=Recorder())
+    sample(graphs.replayed("dense", own), torch.randn(len(grid), flow.config.in_channels), SETTINGS)
+    left = weakref.ref(starts_of(own.items, torch.device("cpu")))
+    starts_of.cache_clear()
+    assert left() is not None
+
+
+def test_a_field_that_bound_recordings_leaves_only_its_steps() -> None:
+    graphs, following = Graphs(record=Recorder()), field(5.0)
+    run(graphs.replayed("one", field(1.0)))
+    run(graphs.replayed("one", following))
+    left, constant = weakref.ref(following), weakref.ref(following.constant)
+    del following
+    assert (left(), constant()) == (None, None)
+
+
+def test_too_little_memory_to_record_concerns_this_run_only() -> None:
+    recorder, failed = Recorder(), [0]
+
+    def record(
+        field: StepField, state: Tensor, of_step: list[Tensor], pictures: slice, guided: bool
+    ) -> Again:
+        if failed[0] == 0:
+            failed[0] += 1
+            try:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            finally:
+                # As CUDA does, ending what cannot be ended.
+                raise RuntimeError("capture was invalidated")
+        return recorder(field, state, of_step, pictures, guided)
+
+    graphs = Graphs(record=record)
+    with pytest.warns(UserWarning, match="without CUDA graphs"):
+        made = run(graphs.replayed("one", field(1.0)))
+    assert torch.equal(made, run(field(1.0)))
+    assert (len(recorder.made), graphs.broken) == (0, False)
+    assert torch.equal(run(graphs.replayed("one", field(2.0))), run(field(2.0)))
+    assert len(recorder.made) == 2
+
+
 def test_a_cpu_records_nothing() -> None:
     assert not can_record(torch.device("cpu"))
 
 
-def test_another_thread_runs_a_step_as_usual_before_it_records_one() -> None:
+@pytest.mark.parametrize("shares", [False, True])
+def test_another_thread_runs_a_step_as_usual_before_it_records_one(shares: bool) -> None:
     recorder = Recorder()
     graphs = Graphs(record=recorder)
+    shared = graphs.replayed("one", field(1.0, keeps=False)) if shares else None
 
     def steps() -> None:
-        replayed = graphs.replayed("one", field(1.0, keeps=False))
+        replayed = shared or graphs.replayed("one", field(1.0, keeps=False))
         for _ in range(2):
             replayed(torch.ones(1), 0, pictures=slice(0, 1), guided=True)
 

@@ -53,7 +53,7 @@ def packed_look_up(
     return launch(query, key, value, starts, longest, memory_of_item=0 if shared else 1)
 
 
-# A generation asks for one or two, so none goes while a captured graph still reads it.
+# Whoever records a graph that reads one keeps it (`StepField.prepare`): here the oldest go.
 @functools.lru_cache(maxsize=256)
 def starts_of(items: tuple[int, ...], device: torch.device) -> Tensor:
     """[B+1] int32: where items of these lengths begin, and the end of the last."""

@@ -1,4 +1,4 @@
-"""Products of eight-bit numbers: `Float8Weight` and `multiply`. An opt-in, since results differ.
+"""Products of eight-bit numbers: `Float8` and `multiply`. An opt-in, since results differ.
 
 A float8 (e4m3) has three bits behind its leading one. Every row of what is multiplied and every row
 of a weight is scaled so that its largest number is the largest that float8 holds; sums are float32.

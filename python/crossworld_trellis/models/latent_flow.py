@@ -225,19 +225,20 @@ class LatentField:
 
     def __call__(self, state: Tensor, step: int, *, pictures: slice, guided: bool) -> Tensor:
         """Velocities of a state [N,C] →[branches,N,C]."""
-        return self.velocities(state, self.of_step(step), pictures=pictures, guided=guided)
+        of_step = [*self.edges[step], *self.blocks[step]]
+        return self.velocities(state, of_step, pictures=pictures, guided=guided)
 
-    def of_step(self, step: int) -> list[Tensor]:
+    def steps(self) -> list[list[Tensor]]:
         """The modulations, those of the residual blocks first."""
-        return [*self.edges[step], *self.blocks[step]]
+        return [[*edges, *blocks] for edges, blocks in zip(self.edges, self.blocks, strict=True)]
 
     def constants(self) -> None:
         """Not told: voxels are as many as the object needs."""
 
-    def prepare(self, state: Tensor) -> None:
-        """Finds neighbours, and where the items begin."""
+    def prepare(self, state: Tensor) -> Tensor:
+        """Finds neighbours, which the grid keeps, and where the items begin."""
         self.grid.prepare()
-        starts_of(self.grid.pooled.grid.items, state.device)
+        return starts_of(self.grid.pooled.grid.items, state.device)
 
     def velocities(
         self, state: Tensor, of_step: list[Tensor], *, pictures: slice, guided: bool

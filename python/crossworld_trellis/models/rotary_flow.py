@@ -228,11 +228,12 @@ class RotaryField:
 
     def __call__(self, state: Tensor, step: int, *, pictures: slice, guided: bool) -> Tensor:
         """Velocities of a state [N,C] →[branches,N,C]."""
-        return self.velocities(state, self.of_step(step), pictures=pictures, guided=guided)
+        of_step = list(self.modulations[step])
+        return self.velocities(state, of_step, pictures=pictures, guided=guided)
 
-    def of_step(self, step: int) -> list[Tensor]:
+    def steps(self) -> list[list[Tensor]]:
         """The modulations."""
-        return list(self.modulations[step])
+        return [list(each) for each in self.modulations]
 
     def constants(self) -> list[Tensor] | None:
         """What blocks know of the pictures; told for the dense flow, since a sparse one has as many
@@ -243,9 +244,9 @@ class RotaryField:
         # The turns are the same in every run, but tell how many samples there are.
         return [*memories, self.rotation.cos]
 
-    def prepare(self, state: Tensor) -> None:
+    def prepare(self, state: Tensor) -> Tensor:
         """Finds where the items begin."""
-        starts_of(self.items, state.device)
+        return starts_of(self.items, state.device)
 
     def velocities(
         self, state: Tensor, of_step: list[Tensor], *, pictures: slice, guided: bool

@@ -2,7 +2,8 @@
 
 CUDA can round what a float32 product multiplies to TF32 (`device.rounded_products`), which has the
 ten bits of a float16, but the range of a float32. Matrices whose numbers float16 can hold therefore
-take half the memory and give the same products; each is made float32 again just before its own.
+take half the memory and give nearly the same products: numbers below 2^-14 lose digits. Each is
+made float32 again just before its own product.
 Sums, norms and the stream itself stay float32.
 """
 

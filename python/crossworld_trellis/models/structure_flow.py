@@ -112,19 +112,20 @@ class StructureField:
 
     def __call__(self, state: Tensor, step: int, *, pictures: slice, guided: bool) -> Tensor:
         """Velocities of a state [B,C,R,R,R] →[branches,B,C,R,R,R]."""
-        return self.velocities(state, self.of_step(step), pictures=pictures, guided=guided)
+        of_step = list(self.modulations[step])
+        return self.velocities(state, of_step, pictures=pictures, guided=guided)
 
-    def of_step(self, step: int) -> list[Tensor]:
+    def steps(self) -> list[list[Tensor]]:
         """The modulations."""
-        return list(self.modulations[step])
+        return [list(each) for each in self.modulations]
 
     def constants(self) -> list[Tensor]:
         """What the pictures are to the blocks."""
         return [each for memory in self.memories for each in memory.tensors()]
 
-    def prepare(self, state: Tensor) -> None:
+    def prepare(self, state: Tensor) -> Tensor:
         """Finds where the samples begin."""
-        starts_of(self.flow.items(state), state.device)
+        return starts_of(self.flow.items(state), state.device)
 
     def velocities(
         self, state: Tensor, of_step: list[Tensor], *, pictures: slice, guided: bool

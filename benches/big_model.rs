@@ -181,15 +181,10 @@ fn round(app: &mut App, ended: &Ended, into: Option<Entity>) -> Round {
     let (arrival, first) = arrival.zip(first).expect("both have come");
     let chunks = chunks(app) - before;
     settle(app);
-    match into {
-        None => {
-            app.world_mut().entity_mut(entity).despawn();
-        }
-        Some(world) => {
-            app.world_mut().entity_mut(entity).despawn();
-            let mut world = app.world_mut().get_mut::<VoxelWorld>(world);
-            assert!(world.as_mut().is_some_and(|world| world.undo()));
-        }
+    app.world_mut().entity_mut(entity).despawn();
+    if let Some(world) = into {
+        let mut world = app.world_mut().get_mut::<VoxelWorld>(world);
+        assert!(world.as_mut().is_some_and(|world| world.undo()));
     }
     let going = (0..90).map(|_| frame(app)).collect();
     let ended = ended.lock().expect("nobody panics").take();

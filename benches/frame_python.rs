@@ -18,6 +18,7 @@ use crossworld_trellis::prelude::*;
 use paced::{Spread, frame, settle};
 
 const FRAMES: usize = 1000;
+
 fn app() -> App {
     let mut backends = Backends::none();
     backends.register(Python::NAME, || Ok(Box::new(Python::new())));

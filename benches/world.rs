@@ -21,6 +21,7 @@ use crossworld_trellis::world::WorldReady;
 use paced::{Spread, frame, ms};
 
 const DIGS: usize = 200;
+
 #[derive(Resource, Default)]
 struct Ready(Option<WorldReady>);
 

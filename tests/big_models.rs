@@ -297,34 +297,3 @@ fn what_is_dug_while_something_is_laid_over_a_world_stays_dug() {
     let solid = 512 * 512 * 257 - u64::try_from(dug).unwrap();
     assert_eq!(world.octree().len(), solid);
 }
-
-#[test]
-fn what_is_cancelled_while_it_is_laid_over_a_world_leaves_nothing_to_be_seen() {
-    let (mut app, hand) = puppet_app();
-    listen::<WorldReady>(&mut app);
-    let mut voxels = VoxelWorld::default();
-    let [min, max] = [IVec3::new(-32, -32, -32), IVec3::new(32, -16, 32)];
-    voxels.fill(&Region::Box { min, max }, 20).unwrap();
-    let before = voxels.octree().clone();
-    let entity = app.world_mut().spawn(voxels).id();
-    update_until(&mut app, "the ground", |world| {
-        !heard::<WorldReady>(world).is_empty()
-    });
-    let picture = Picture::new(1, 1, vec![255; 4]).unwrap();
-    let generation = ask_for(&mut app, GenerateRequest::new(picture).into_world());
-    hand.send(Act::FinishWith(slab())).unwrap();
-    update_until(&mut app, "the voxels", |world| {
-        status(world, generation) == GenerationStatus::Meshing
-    });
-    app.world_mut()
-        .resource_mut::<ImageTo3D>()
-        .cancel(generation);
-    update_until(&mut app, "the end", |world| {
-        status(world, generation) == GenerationStatus::Cancelled
-    });
-    update_until(&mut app, "the ground alone", |world| {
-        count::<Chunk>(world) == 4
-    });
-    let world = app.world().get::<VoxelWorld>(entity).unwrap();
-    assert_eq!(*world.octree(), before);
-}

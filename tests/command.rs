@@ -200,7 +200,7 @@ fn model_tells_what_works_and_lets_another_one_work() {
     let (mut app, go) = painter_app();
     let reply = say(&mut app, "model");
     assert!(
-        reply.text.starts_with("asking what works"),
+        reply.text.starts_with("asking the backend"),
         "{}",
         reply.text
     );

@@ -121,6 +121,21 @@ fn a_ghost_throws_no_shadow_until_it_is_the_thing_itself() {
     });
 }
 
+#[test]
+fn what_a_game_lets_throw_no_shadow_stays_so_when_it_is_painted_anew() {
+    let (mut app, _) = shown(None);
+    let world = app.world_mut();
+    let mut dark = world.query_filtered::<Entity, (With<Chunk>, Without<NotShadowCaster>)>();
+    let stone = dark.single(world).unwrap();
+    world.entity_mut(stone).insert(NotShadowCaster);
+    let mut material = world
+        .get_mut::<MeshMaterial3d<StandardMaterial>>(stone)
+        .unwrap();
+    material.set_changed();
+    app.update();
+    assert!(app.world().entity(stone).contains::<NotShadowCaster>());
+}
+
 /// Parts whose mesh counts as changed, which has Bevy sort them anew.
 #[derive(Resource, Default)]
 struct SortedAnew(Vec<Entity>);

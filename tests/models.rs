@@ -69,7 +69,7 @@ fn what_waits_follows_another_model_and_what_is_at_work_is_finished_by_the_one_t
     until("the start", || {
         matches!(generator.poll()?, Event::Started { .. }).then_some(())
     });
-    generator.switch_model(Some("oil"));
+    generator.use_model(Some("oil"));
     go.send(()).unwrap();
     assert!(is_by(&made(&mut generator, ids[0]).0, "plain"));
     for id in &ids[1..] {
@@ -86,9 +86,9 @@ fn what_a_model_held_is_free_before_anything_is_asked_of_the_next_one() {
     go.send(()).unwrap();
     made(&mut generator, id);
     assert_eq!(loaded.load(Ordering::SeqCst), 1);
-    generator.switch_model(None);
+    generator.use_model(None);
     assert_eq!(described(&mut generator).model, "plain");
-    generator.switch_model(Some("oil"));
+    generator.use_model(Some("oil"));
     until("letting go", || {
         (loaded.load(Ordering::SeqCst) == 0).then_some(())
     });
@@ -98,8 +98,8 @@ fn what_a_model_held_is_free_before_anything_is_asked_of_the_next_one() {
 fn a_backend_tells_what_works_with_the_model_that_was_named_last() {
     let (mut generator, _loaded, _go) = generator();
     assert_eq!(described(&mut generator).model, "plain");
-    generator.switch_model(Some("oil"));
-    generator.switch_model(Some("chalk"));
+    generator.use_model(Some("oil"));
+    generator.use_model(Some("chalk"));
     assert_eq!(described(&mut generator).model, "chalk");
 }
 
@@ -114,7 +114,7 @@ fn the_kept_results_of_a_model_are_found_for_that_model_only() {
         (None, true),
         (Some("oil"), true),
     ] {
-        generator.switch_model(model);
+        generator.use_model(model);
         let job = Job {
             cache: Some(cache.clone()),
             ..job()

@@ -15,37 +15,34 @@ use crate::args::Args;
 /// Edge of their voxels in metres.
 const VOXEL: f32 = 0.034;
 
-/// Names and files.
-const FILES: [(&str, &[u8]); 5] = [
+/// Names and files, and where each stands at the start: metres beyond the left (below 0) or right end of the row, and
+/// before it.
+const EXHIBITS: [(&str, &[u8], Vec2); 5] = [
     (
         "gold_cup",
         include_bytes!("../../assets/models/gold_cup.voxels"),
+        Vec2::new(-0.3, 1.5),
     ),
     (
         "chrome_ball",
         include_bytes!("../../assets/models/chrome_ball.voxels"),
+        Vec2::new(-2.6, 1.3),
     ),
     (
         "glass_bottle",
         include_bytes!("../../assets/models/glass_bottle.voxels"),
+        Vec2::new(0.5, 0.8),
     ),
     (
         "ice_crystal",
         include_bytes!("../../assets/models/ice_crystal.voxels"),
+        Vec2::new(1.5, -0.2),
     ),
     (
         "stained_window",
         include_bytes!("../../assets/models/stained_window.voxels"),
+        Vec2::new(2.2, -2.2),
     ),
-];
-
-/// Where each stands at the start: metres beyond the left (below 0) or right end of the row, and before it.
-const PLACES: [Vec2; 5] = [
-    Vec2::new(-0.3, 1.5),
-    Vec2::new(-2.6, 1.3),
-    Vec2::new(0.5, 0.8),
-    Vec2::new(1.5, -0.2),
-    Vec2::new(2.2, -2.2),
 ];
 
 /// The models by name.
@@ -70,7 +67,7 @@ fn put_beside_the_row(
     mut commands: Commands,
 ) {
     let (_, row) = args.row(settings.voxel_size);
-    for ((name, bytes), place) in FILES.into_iter().zip(PLACES) {
+    for (name, bytes, place) in EXHIBITS {
         let contents = format::decode(
             Path::new(name).with_extension("voxels").as_path(),
             bytes,

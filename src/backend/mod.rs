@@ -106,7 +106,7 @@ pub struct BackendInfo {
     pub name: &'static str,
     /// The model or method, for people.
     pub model: String,
-    /// Which generation of TRELLIS the model is of, where it is one and that is known.
+    /// Which TRELLIS the model is, the first or TRELLIS.2, where it is one and that is known.
     pub family: Option<ModelFamily>,
     /// What it runs on, for example `cpu` or the name of a graphics card.
     pub device: String,

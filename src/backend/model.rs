@@ -31,7 +31,7 @@ const ENCODER_FILE: &str = "config.json";
 /// Most bytes of a `pipeline.json`; those that are published have some 10 kB.
 const MAX_PIPELINE_BYTES: u64 = 1 << 20;
 
-/// A generation of the model.
+/// Which TRELLIS a model is: the first, or TRELLIS.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ModelFamily {
@@ -127,14 +127,14 @@ pub enum ModelError {
 /// What is on this machine of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelFiles {
-    /// Which generation it is of. Of a repository of the hub that was not downloaded this is known of the published
+    /// Which TRELLIS it is. Of a repository of the hub that was not downloaded this is known of the published
     /// ones only.
     pub family: Option<ModelFamily>,
     /// Whether its `pipeline.json` is here.
-    pub pipeline: bool,
+    pub has_pipeline: bool,
     /// Whether the image encoder that goes with it is here. That of TRELLIS.2 is gated on the hub: docs/guide.md tells
     /// how to get it.
-    pub image_encoder: bool,
+    pub has_image_encoder: bool,
 }
 
 impl ModelFiles {
@@ -149,7 +149,7 @@ impl ModelFiles {
     /// Whether at least a part of everything is here, so that it is worth asking Python about the rest.
     #[must_use]
     pub fn are_here(&self) -> bool {
-        self.pipeline && self.image_encoder
+        self.has_pipeline && self.has_image_encoder
     }
 }
 
@@ -196,13 +196,13 @@ impl Disk {
             let mut all = ModelFamily::ALL.into_iter();
             return Ok(ModelFiles {
                 family: all.find(|family| family.published() == model),
-                pipeline: false,
-                image_encoder: false,
+                has_pipeline: false,
+                has_image_encoder: false,
             });
         };
         let (family, arguments) = read(&pipeline)?;
         let beside = folder.join(ENCODER_FOLDER);
-        let image_encoder = match &self.encoder {
+        let has_image_encoder = match &self.encoder {
             Some(named) => self.has_encoder(named),
             None if beside.is_dir() => beside.join(ENCODER_FILE).is_file(),
             None => {
@@ -215,8 +215,8 @@ impl Disk {
         };
         Ok(ModelFiles {
             family: Some(family),
-            pipeline: true,
-            image_encoder,
+            has_pipeline: true,
+            has_image_encoder,
         })
     }
 

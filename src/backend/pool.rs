@@ -52,10 +52,13 @@ impl BackendPool {
     /// are dropped, and what they held is free when this returns.
     pub fn use_model(&mut self, model: Option<String>) {
         if self.backends.model() != model.as_deref() {
-            let backends = &self.backends;
-            self.running
-                .retain(|name, _| !backends.has_choice_of_model(name));
+            // All this before any is dropped: where one panics then, the switch has been made nonetheless.
             self.backends.use_model(model);
+            let running = std::mem::take(&mut self.running).into_iter();
+            let (given_up, kept): (BTreeMap<_, _>, _) =
+                running.partition(|(name, _)| self.backends.has_choice_of_model(name));
+            self.running = kept;
+            drop(given_up);
         }
     }
 
@@ -104,6 +107,7 @@ impl BackendPool {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, Mutex};
 
@@ -197,6 +201,57 @@ mod tests {
             ("free", Some("mine".into())),
         ];
         assert_eq!(*starts.lock().unwrap(), expected);
+    }
+
+    /// Crashes where it is dropped.
+    struct Crashing(Fake);
+
+    impl Backend for Crashing {
+        fn describe(&self) -> BackendInfo {
+            self.0.describe()
+        }
+
+        fn generate(
+            &mut self,
+            prompt: &Prompt,
+            watch: &mut dyn Watch,
+        ) -> Result<SparseVoxels, BackendError> {
+            self.0.generate(prompt, watch)
+        }
+    }
+
+    impl Drop for Crashing {
+        fn drop(&mut self) {
+            panic!("as asked for");
+        }
+    }
+
+    #[test]
+    fn another_model_is_used_also_where_the_backend_that_ran_the_one_before_crashes_in_the_end() {
+        let mut backends = Backends::none();
+        for name in ["a", "b", "c"] {
+            backends.register_with_model(name, move |model| {
+                let fake = Fake { name, ready: true };
+                Ok(match model {
+                    None if name == "b" => Box::new(Crashing(fake)),
+                    None => Box::new(fake),
+                    Some(_) => Box::new(Fake {
+                        name: "new",
+                        ready: true,
+                    }),
+                })
+            });
+        }
+        let mut pool = BackendPool::new(backends);
+        for name in ["a", "b", "c"] {
+            assert!(pool.get(&name.into()).is_ok());
+        }
+        let switch = AssertUnwindSafe(|| pool.use_model(Some("mine".into())));
+        assert!(catch_unwind(switch).is_err());
+        for name in ["a", "b", "c"] {
+            let (_, backend) = pool.get(&name.into()).unwrap();
+            assert_eq!(backend.describe().name, "new");
+        }
     }
 
     #[test]

@@ -41,6 +41,13 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Loading has begun; how far it is nobody knows yet.
+    pub const LOADING: Self = Self {
+        stage: Stage::Loading,
+        step: 0,
+        steps: 0,
+    };
+
     /// The part of this stage that is done, from 0 to 1.
     #[must_use]
     pub fn fraction(&self) -> f32 {

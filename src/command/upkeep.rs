@@ -51,7 +51,7 @@ impl Upkeep<'_> {
     ) -> Result<String, String> {
         let reply = match name {
             Some(name) => self.switch_model(name)?,
-            None => "asking what works; what is at work goes first".into(),
+            None => "asking the backend; it answers when the work at hand is done".into(),
         };
         let outbox = self.later.expect();
         let backends = self.backends.clone();
@@ -79,8 +79,9 @@ impl Upkeep<'_> {
         if !have_choice {
             return Err(format!(
                 "error: {} cannot be given another model from here; a server takes the one it is started with: \
-                 'python -m crossworld_trellis serve --model {name}'",
-                candidates.join(" and ")
+                 'python -m crossworld_trellis serve --model {}'",
+                candidates.join(" and "),
+                in_a_line(&name)
             ));
         }
         if name == DEFAULT {
@@ -91,9 +92,10 @@ impl Upkeep<'_> {
         let family = files.family;
         let family = family.map_or_else(String::new, |family| format!(" ({family})"));
         let mut reply = format!("the model is {name}{family} from now on");
-        if !files.pipeline {
+        if !files.has_pipeline {
             reply += &format!(
-                ", which was not downloaded yet: 'python -m crossworld_trellis fetch --model {name}' does it"
+                ", which was not downloaded yet: 'python -m crossworld_trellis fetch --model {}' does it",
+                in_a_line(&name)
             );
         }
         self.settings.model = Some(name);
@@ -120,6 +122,14 @@ impl Upkeep<'_> {
             done.map_err(|error| format!("error: {error} ({folder})"))
         });
         Ok("looking at what is kept".into())
+    }
+}
+
+/// A name as part of a command for a shell.
+fn in_a_line(name: &str) -> String {
+    match name.contains(char::is_whitespace) {
+        true => format!("\"{name}\""),
+        false => name.into(),
     }
 }
 

@@ -44,7 +44,7 @@ impl Generator {
     /// Lets jobs be done with another model, also those that wait already, by backends that have a choice; see
     /// [`Backends::use_model`]. The one at work is finished with the model that it began with; then what that held is
     /// freed.
-    pub fn switch_model(&mut self, model: Option<&str>) {
+    pub fn use_model(&mut self, model: Option<&str>) {
         if self.backends.model() != model {
             self.backends.use_model(model.map(Into::into));
             if let Some(worker) = &self.worker {
@@ -54,7 +54,7 @@ impl Generator {
     }
 
     /// Asks the backend that does jobs which name none how it is, starting it if need be. `tell` hears it on the
-    /// worker's thread, once the work at hand is done.
+    /// worker's thread, once the work at hand is done. Where that cannot be, `tell` is dropped.
     pub fn describe(
         &mut self,
         tell: impl FnOnce(Result<BackendInfo, BackendError>) + Send + 'static,

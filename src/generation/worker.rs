@@ -17,8 +17,8 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
 use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_priority};
 
 use crate::backend::{
-    BackendChoice, BackendError, BackendInfo, BackendPool, Backends, Cancelled, Progress, Prompt,
-    Watch,
+    Backend, BackendChoice, BackendError, BackendInfo, BackendPool, Backends, Cancelled, Progress,
+    Prompt, Watch,
 };
 use crate::picture::Picture;
 use crate::voxel::{SparseVoxels, VoxelModel};
@@ -29,8 +29,8 @@ use super::{Event, GenerationError, Job, JobId, PictureSource};
 /// Events that may wait for the reader; more progress than this is dropped.
 const EVENT_CAPACITY: usize = 64;
 
-/// Errands that wait, none of which takes long.
-const MUCH: usize = 8;
+/// Errands that may wait before a warm-up is left out.
+const MOST_WAITING: usize = 8;
 
 /// Cells per axis of a preview at most. Ghost voxels need no more, and a big one would hold up the work.
 const PREVIEW_RESOLUTION: u32 = 128;
@@ -122,7 +122,7 @@ impl Worker {
     /// Has a backend begin to make itself ready. Nothing happens where much waits already, as when a game asks every
     /// frame.
     pub(super) fn warm_up(&self, choice: BackendChoice) {
-        if self.errands.len() < MUCH {
+        if self.errands.len() < MOST_WAITING {
             let _ = self.errands.send(Errand::WarmUp(choice));
         }
     }
@@ -340,11 +340,26 @@ impl Part<'_> {
             .iter_mut()
             .map(|watch| watch as &mut dyn Watch)
             .collect();
+        if cache.is_some() {
+            make_ready(backend, &mut watching);
+        }
         let results = generate_or_find_all(cache, backend, &prompts, &mut watching);
         for (watch, outcome) in watches.iter().zip(results) {
             ends.push(watch.end(outcome, started));
         }
         ends
+    }
+}
+
+/// Has a backend learn what it will run, since before that it may not know under which identity its results are kept.
+/// What keeps it from working is met again by the generation.
+fn make_ready(backend: &mut dyn Backend, watches: &mut [&mut dyn Watch]) {
+    for watch in watches {
+        let outcome = backend.make_ready(&mut **watch);
+        // Who is cancelled leaves the wait to the next one.
+        if !matches!(outcome, Err(BackendError::Cancelled(_))) {
+            return;
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! [`Placement`]: whether what was made becomes an entity of its own or part of a voxel world.
 
+use bevy::ecs::entity::EntityHashSet;
 use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy::tasks::futures::check_ready;
@@ -138,11 +139,11 @@ pub(super) fn start_stamping(
             while parts.lay_next() {
                 // Where nobody has looked, the newer one takes the place of the older.
                 let _ = older.try_recv();
-                let _ = newest.try_send(parts.stamp().clone());
+                let _ = newest.try_send(parts.stamp.clone());
                 // What is there already is meshed by the same few threads.
                 yield_now().await;
             }
-            Ok(parts.stamp().clone())
+            Ok(parts.stamp)
         });
         commands.entity(entity).try_insert(Stamping {
             stamp,
@@ -157,14 +158,22 @@ pub(super) fn start_stamping(
 pub(super) fn end_stamping(
     removed: On<Remove, Stamping>,
     stamping: Query<&Stamping>,
+    shown: Query<&Ahead>,
     mut commands: Commands,
 ) {
-    if let Ok(stamping) = stamping.get(removed.entity) {
-        commands.entity(stamping.world).try_remove::<Ahead>();
+    let Ok(world) = stamping.get(removed.entity).map(|stamping| stamping.world) else {
+        return;
+    };
+    if shown
+        .get(world)
+        .is_ok_and(|ahead| ahead.of == removed.entity)
+    {
+        commands.entity(world).try_remove::<Ahead>();
     }
 }
 
-/// Makes finished stamps steps of their worlds, oldest generation first.
+/// Makes finished stamps steps of their worlds, oldest generation first, and shows of the others that of the oldest: a
+/// stamp knows nothing of another, so a world that showed them in turn would flicker.
 pub(super) fn stamp(
     mut commands: Commands,
     mut worlds: Query<&mut VoxelWorld>,
@@ -173,10 +182,13 @@ pub(super) fn stamp(
     let oldest_first = stamping
         .iter_mut()
         .sort_by_key::<&Generation, _>(|generation| generation.number);
+    let mut seen = EntityHashSet::default();
     for (entity, mut generation, into, mut stamping) in oldest_first {
+        let is_oldest = seen.insert(into.0);
         let Some(stamp) = check_ready(&mut stamping.stamp) else {
-            if let Ok(so_far) = stamping.so_far.try_recv() {
-                commands.entity(into.0).try_insert(Ahead(so_far));
+            if is_oldest && let Ok(stamp) = stamping.so_far.try_recv() {
+                let of = entity;
+                commands.entity(into.0).try_insert(Ahead { stamp, of });
             }
             continue;
         };
@@ -213,4 +225,83 @@ fn apply(
         .get_mut(entity)
         .map_err(|_| WhichWorldError::NotOne { entity })?;
     Ok(world.apply(&stamp?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use bevy::ecs::system::RunSystemOnce;
+    use bevy::tasks::TaskPool;
+    use crossbeam_channel::Sender;
+
+    use super::*;
+    use crate::voxel::{Octree, Palette, Symmetry};
+
+    /// A generation whose stamp is never done, and what tells how far it is.
+    fn endless(app: &mut World, number: u32, into: Entity) -> (Entity, Sender<PreparedStamp>) {
+        let pool = AsyncComputeTaskPool::get_or_init(TaskPool::default);
+        let (newest, so_far) = bounded(1);
+        let stamping = Stamping {
+            stamp: pool.spawn(std::future::pending()),
+            so_far,
+            world: into,
+            voxels: 0,
+        };
+        let generation = Generation::new(number, "a".into());
+        let entity = app.spawn((generation, IntoWorld(into), stamping)).id();
+        (entity, newest)
+    }
+
+    /// A world, an app's worth of ECS around it, and a stamp for it.
+    fn world() -> (World, Entity, PreparedStamp) {
+        let mut app = World::new();
+        app.add_observer(end_stamping);
+        let voxels = VoxelWorld::default();
+        let here = (voxels.octree(), voxels.palette());
+        let nothing = VoxelModel::new(1, Octree::default(), Palette::default()).unwrap();
+        let stamp = PreparedStamp::new(&nothing, here, Vec3::ZERO, Symmetry::default()).unwrap();
+        let world = app.spawn(voxels).id();
+        (app, world, stamp)
+    }
+
+    fn shown_for(app: &mut World, world: Entity) -> Option<Entity> {
+        app.run_system_once(stamp).unwrap();
+        app.get::<Ahead>(world).map(|ahead| ahead.of)
+    }
+
+    #[test]
+    fn what_is_cancelled_while_it_is_laid_over_a_world_leaves_nothing_to_be_seen() {
+        let (mut app, world, stamp) = world();
+        let (generation, newest) = endless(&mut app, 1, world);
+        assert_eq!(shown_for(&mut app, world), None);
+        newest.send(stamp).unwrap();
+        assert_eq!(shown_for(&mut app, world), Some(generation));
+        app.despawn(generation);
+        assert!(app.get::<Ahead>(world).is_none());
+    }
+
+    #[test]
+    fn of_two_things_that_are_laid_over_a_world_the_older_is_seen_until_it_ends() {
+        let (mut app, world, stamp) = world();
+        let (younger, of_younger) = endless(&mut app, 2, world);
+        let (older, of_older) = endless(&mut app, 1, world);
+        for newest in [&of_younger, &of_older] {
+            newest.send(stamp.clone()).unwrap();
+        }
+        assert_eq!(shown_for(&mut app, world), Some(older));
+        assert_eq!(shown_for(&mut app, world), Some(older));
+        app.despawn(older);
+        assert!(app.get::<Ahead>(world).is_none());
+        assert_eq!(shown_for(&mut app, world), Some(younger));
+    }
+
+    #[test]
+    fn who_ends_leaves_what_another_shows_alone() {
+        let (mut app, world, stamp) = world();
+        let (older, newest) = endless(&mut app, 1, world);
+        let (younger, _newest) = endless(&mut app, 2, world);
+        newest.send(stamp).unwrap();
+        assert_eq!(shown_for(&mut app, world), Some(older));
+        app.despawn(younger);
+        assert_eq!(shown_for(&mut app, world), Some(older));
+    }
 }

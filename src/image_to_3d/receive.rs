@@ -2,7 +2,7 @@
 
 use bevy::prelude::*;
 
-use crate::backend::{Progress, Stage};
+use crate::backend::Progress;
 use crate::generation::Event as News;
 use crate::voxel::VoxelModel;
 use crate::world::{ChunkGrid, Ghost, ModelReady, VoxelModel3d, VoxelSize};
@@ -16,13 +16,6 @@ use super::{Generation, GenerationStatus, ImageTo3D};
 
 /// News that a frame takes at most, so that a backend which reports without pause cannot hold it up.
 const NEWS_PER_FRAME: usize = 64;
-
-/// What a backend does before it tells anything.
-const BEGUN: Progress = Progress {
-    stage: Stage::Loading,
-    step: 0,
-    steps: 0,
-};
 
 /// Takes the news from the worker.
 pub(super) fn receive_news(
@@ -50,7 +43,7 @@ pub(super) fn receive_news(
         match news {
             News::Started { backend, .. } => {
                 generation.backend = Some(backend.name);
-                generation.status = GenerationStatus::Running(BEGUN);
+                generation.status = GenerationStatus::Running(Progress::LOADING);
             }
             News::Progress { progress, .. } => {
                 generation.status = GenerationStatus::Running(progress);

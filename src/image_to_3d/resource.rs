@@ -48,7 +48,7 @@ impl ImageTo3D {
             .generator
             .get_or_insert_with(|| Generator::new(backends.clone(), settings.queue_capacity));
         generator.switch(settings.backend.clone());
-        generator.switch_model(settings.model.as_deref());
+        generator.use_model(settings.model.as_deref());
         generator
     }
 

@@ -23,6 +23,8 @@ pub struct ChunkMesher {
     padded: PaddedChunk,
     finder: QuadFinder,
     quads: Quads,
+    /// The glass of the palette that was meshed last: to tell its kinds takes longer than to mesh most chunks.
+    glass: Option<(Palette, Translucency)>,
 }
 
 impl ChunkMesher {
@@ -43,8 +45,11 @@ impl ChunkMesher {
         palette: &Palette,
     ) -> ChunkMesh {
         self.read(voxels, key, detail);
-        let glass = Translucency::of(palette);
-        self.padded.fill(&self.chunk, &self.borders, &glass);
+        let glass = match &mut self.glass {
+            Some((of, glass)) if of == palette => &*glass,
+            other => &other.insert((palette.clone(), Translucency::of(palette))).1,
+        };
+        self.padded.fill(&self.chunk, &self.borders, glass);
         self.finder.find(&self.padded, &mut self.quads);
         if !glass.any() {
             return ChunkMesh {

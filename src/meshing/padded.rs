@@ -105,8 +105,7 @@ pub(super) fn same_as_next(rows: &Rows<Row>, y: usize, z: usize) -> u32 {
     equal_cells(&rows[z][y], next) & (u32::MAX >> 1)
 }
 
-/// Which palette indices are translucent, and what kinds of glass. Empty space and indices that a palette lacks are
-/// not.
+/// The kinds of glass of a palette, and whether there is any. Empty space and indices that a palette lacks are none.
 pub(super) struct Translucency {
     any: bool,
     kinds: GlassKinds,

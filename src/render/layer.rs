@@ -49,7 +49,7 @@ impl Layer {
     }
 
     /// The same where its nearness lies between that of two other layers of the same samples: behind what is in the one
-    /// (nothing: everywhere) and before what is in the other.
+    /// (everywhere, where there is no such layer) and before what is in the other.
     pub(super) fn draw_between(
         &mut self,
         [behind, before]: [Option<&Self>; 2],

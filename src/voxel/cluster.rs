@@ -294,7 +294,6 @@ mod tests {
         let (palette, indices) = reduced(&voxels);
         assert_eq!(palette.entries().len(), Palette::MAX_ENTRIES);
         let [color, metallic, roughness] = mean_errors(&voxels, &palette, &indices);
-        println!("mean errors: OKLab {color:.4}, metallic {metallic:.4}, roughness {roughness:.4}");
         assert!(color < 0.035, "OKLab {color}");
         assert!(
             metallic < 0.03 && roughness < 0.06,

@@ -31,5 +31,5 @@ pub use octree::{
 };
 pub use palette::{Palette, PaletteEntry};
 pub use sparse::{Bounds, MAX_RESOLUTION, SparseVoxels, SparseVoxelsError};
-pub use stamp::{PreparedStamp, StampParts};
+pub use stamp::PreparedStamp;
 pub use world::{SurveyedOctree, VoxelWorld, VoxelWorldError};

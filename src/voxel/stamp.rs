@@ -49,7 +49,7 @@ impl PreparedStamp {
     ///
     /// # Errors
     /// As [`PreparedStamp::new`].
-    pub fn in_parts(
+    pub(crate) fn in_parts(
         model: &VoxelModel,
         (before, palette): (&Octree, &Palette),
         (position, symmetry): (Vec3, Symmetry),
@@ -106,8 +106,9 @@ impl PreparedStamp {
 
 /// A stamp that is being made.
 #[derive(Clone, Debug)]
-pub struct StampParts {
-    stamp: PreparedStamp,
+pub(crate) struct StampParts {
+    /// The stamp as far as it is made.
+    pub(crate) stamp: PreparedStamp,
     /// The model, turned as it comes to stand.
     voxels: Octree,
     /// From its cells to those of the world's octree.
@@ -131,7 +132,7 @@ impl StampParts {
     }
 
     /// Lays the next part that holds voxels; `false` where there is none left.
-    pub fn lay_next(&mut self) -> bool {
+    pub(crate) fn lay_next(&mut self) -> bool {
         let height = self.height;
         let shifted = Shifted::new(&self.voxels, self.by, height, &self.table);
         while let Some(place) = self.places.pop_front() {
@@ -145,12 +146,6 @@ impl StampParts {
             }
         }
         false
-    }
-
-    /// The stamp as far as it is made.
-    #[must_use]
-    pub fn stamp(&self) -> &PreparedStamp {
-        &self.stamp
     }
 }
 

@@ -114,7 +114,10 @@ impl VoxelWorld {
     /// # Errors
     /// [`VoxelWorldError`], where the octree is deeper than [`VoxelWorld::MAX_DEPTH`], has more chunks than
     /// [`VoxelWorld::MAX_CHUNKS`] or values that the palette lacks.
-    pub fn of_octree(octree: Octree, palette: Palette) -> Result<Self, VoxelWorldError> {
+    pub fn of_octree(
+        octree: impl Into<SurveyedOctree>,
+        palette: Palette,
+    ) -> Result<Self, VoxelWorldError> {
         let mut world = Self::new(palette);
         world.octree = world.taken_over(octree.into())?;
         Ok(world)

@@ -12,12 +12,16 @@ use super::scene::Scene;
 /// Shows a stamp over the [`VoxelWorld`] of the same entity, as far as it is made; to be removed when the world takes it
 /// over, or nobody wants it any more.
 #[derive(Component)]
-pub(crate) struct Ahead(pub(crate) PreparedStamp);
+pub(crate) struct Ahead {
+    pub(crate) stamp: PreparedStamp,
+    /// For whom it is laid. A world shows one stamp at a time, and who ends leaves those of others alone.
+    pub(crate) of: Entity,
+}
 
 impl Ahead {
     /// A world as it is seen.
     pub(super) fn scene(world: &VoxelWorld, ahead: Option<&Self>) -> Scene {
-        let over = ahead.and_then(|ahead| ahead.0.over(world.octree()).ok());
+        let over = ahead.and_then(|ahead| ahead.stamp.over(world.octree()).ok());
         let scene = Scene::from(world);
         over.map_or(scene.clone(), |octree| scene.with_voxels(octree))
     }
@@ -74,7 +78,10 @@ mod tests {
         let stamp = PreparedStamp::new(&row, here, place, Symmetry::default()).unwrap();
         let world = app.world_mut().spawn(voxels).id();
         wait_for_chunks(&mut app, 1);
-        app.world_mut().entity_mut(world).insert(Ahead(stamp));
+        let of = world;
+        app.world_mut()
+            .entity_mut(world)
+            .insert(Ahead { stamp, of });
         wait_for_chunks(&mut app, 3);
         // Also where it is changed meanwhile.
         let mut voxels = app.world_mut().get_mut::<VoxelWorld>(world).unwrap();

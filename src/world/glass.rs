@@ -11,6 +11,10 @@ use bevy::prelude::*;
 
 use super::Chunk;
 
+/// Our own [`NotShadowCaster`]: one that a game has given to a part stays as it is.
+#[derive(Component)]
+pub(super) struct LetsLightThrough;
+
 /// Takes the shadow from what is blended and gives it to what is not: a bottle that throws the shadow of a brick looks
 /// like none.
 pub(super) fn let_light_through(
@@ -21,17 +25,20 @@ pub(super) fn let_light_through(
             Entity,
             &MeshMaterial3d<StandardMaterial>,
             Has<NotShadowCaster>,
+            Has<LetsLightThrough>,
         ),
         (With<Chunk>, Changed<MeshMaterial3d<StandardMaterial>>),
     >,
 ) {
-    for (entity, material, is_light) in &painted {
-        match (is_blended(&materials, material), is_light) {
-            (true, false) => {
-                commands.entity(entity).try_insert(NotShadowCaster);
+    for (entity, material, is_light, is_ours) in &painted {
+        let is_glass = is_blended(&materials, material);
+        let mut entity = commands.entity(entity);
+        match (is_glass, is_light, is_ours) {
+            (true, false, _) => {
+                entity.try_insert((NotShadowCaster, LetsLightThrough));
             }
-            (false, true) => {
-                commands.entity(entity).try_remove::<NotShadowCaster>();
+            (false, _, true) => {
+                entity.try_remove::<(NotShadowCaster, LetsLightThrough)>();
             }
             _ => {}
         }

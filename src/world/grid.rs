@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use bevy::asset::RenderAssetUsages;
-use bevy::platform::collections::HashMap;
+use bevy::platform::collections::{HashMap, HashSet};
 use bevy::prelude::*;
 use bevy::tasks::futures::check_ready;
 use bevy::tasks::{AsyncComputeTaskPool, Task};
@@ -45,6 +45,8 @@ pub(crate) struct ChunkGrid {
     to_restyle: Vec<ChunkKey>,
     /// Everything must be once all new chunks stand.
     restyle_last: bool,
+    /// Whether what stands comes before new chunks, for one chunk.
+    is_restyles_turn: bool,
     /// Something has changed since all chunks stood.
     is_unsettled: bool,
 }
@@ -100,12 +102,16 @@ impl ChunkGrid {
         self.restyle_last |= !self.slots.is_empty();
     }
 
-    /// What stands is to be moved and painted, as many chunks a frame as the budget allows.
+    /// What stands is to be moved and painted, as many chunks a frame as the budget allows. What waits for that already
+    /// comes first: where this is asked for in every frame, far chunks have their turn too.
     pub(super) fn restyle(&mut self) {
         let mut keys: Vec<ChunkKey> = self.slots.keys().copied().collect();
         let count = keys.len();
         self.view.nearest_first(&mut keys, count);
         keys.reverse();
+        let waiting: HashSet<ChunkKey> = self.to_restyle.iter().copied().collect();
+        keys.retain(|key| !waiting.contains(key));
+        keys.append(&mut self.to_restyle);
         self.to_restyle = keys;
     }
 
@@ -254,11 +260,33 @@ impl ChunkGrid {
             self.restyle_last = false;
             self.restyle();
         }
+        // In turns, so that neither starves where there is more of the other in every frame.
+        self.is_restyles_turn = !self.is_restyles_turn;
+        let due = if self.is_restyles_turn {
+            self.next_to_restyle().or_else(|| self.next_meshed())
+        } else {
+            self.next_meshed().or_else(|| self.next_to_restyle())
+        };
+        if let Some(due) = due {
+            return due;
+        }
+        if self.is_unsettled && self.has_caught_up() {
+            self.is_unsettled = false;
+            return Due::Settled(self.totals);
+        }
+        Due::Nothing
+    }
+
+    fn next_to_restyle(&mut self) -> Option<Due> {
         while let Some(key) = self.to_restyle.pop() {
             if let Some(slot) = self.slots.get(&key) {
-                return Due::Restyle(key, slot.parts);
+                return Some(Due::Restyle(key, slot.parts));
             }
         }
+        None
+    }
+
+    fn next_meshed(&mut self) -> Option<Due> {
         while let Some(chunk) = self.meshed.pop_front() {
             self.in_work = self.in_work.saturating_sub(1);
             if let Some(slot) = self.slots.get_mut(&chunk.key) {
@@ -270,14 +298,10 @@ impl ChunkGrid {
                 if chunk.is_empty && !slot.is_stale {
                     self.slots.remove(&chunk.key);
                 }
-                return Due::Publish(chunk, parts);
+                return Some(Due::Publish(chunk, parts));
             }
         }
-        if self.is_unsettled && self.has_caught_up() {
-            self.is_unsettled = false;
-            return Due::Settled(self.totals);
-        }
-        Due::Nothing
+        None
     }
 
     /// Notes which entities show a chunk.
@@ -303,5 +327,53 @@ impl Totals {
         self.chunks = (self.chunks + now.chunks).saturating_sub(before.chunks);
         self.quads = (self.quads + now.quads).saturating_sub(before.quads);
         self.parts = (self.parts + now.parts).saturating_sub(before.parts);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A grid in which so many chunks in a row stand.
+    fn grid(chunks: i32) -> ChunkGrid {
+        let keys = (0..chunks).map(|x| ChunkKey(IVec3::new(x, 0, 0)));
+        ChunkGrid {
+            slots: keys.map(|key| (key, Slot::default())).collect(),
+            ..default()
+        }
+    }
+
+    #[test]
+    fn every_chunk_is_restyled_where_that_is_asked_for_again_after_each() {
+        let mut grid = grid(8);
+        let mut restyled = HashSet::new();
+        for _ in 0..8 {
+            grid.restyle();
+            let Due::Restyle(key, _) = grid.next_due() else {
+                panic!("nothing to restyle");
+            };
+            restyled.insert(key);
+            assert!(grid.to_restyle.len() < 8, "a chunk waits twice");
+        }
+        assert_eq!(restyled.len(), 8);
+    }
+
+    #[test]
+    fn new_chunks_are_published_while_what_stands_is_restyled_again_and_again() {
+        let mut grid = grid(8);
+        let meshed = grid.slots.keys().map(|&key| MeshedChunk {
+            key,
+            meshes: [None, None],
+            quads: [0; 2],
+            materials: ModelMaterials::default(),
+            is_empty: false,
+        });
+        grid.meshed = meshed.collect();
+        let mut published = 0;
+        for _ in 0..16 {
+            grid.restyle();
+            published += usize::from(matches!(grid.next_due(), Due::Publish(..)));
+        }
+        assert_eq!(published, 8);
     }
 }

@@ -59,8 +59,9 @@ pub struct MeshingSettings {
     pub frame_budget: Duration,
     /// Whether the meshes of chunks stay in main memory once the renderer has them, where each rectangle takes 140 bytes
     /// (some 130 to 190 a voxel of a shell). That is for games that look at the meshes themselves: colliders made of
-    /// them, Bevy's mesh picking, a graphics device that may be lost. Rays and neighbours of voxels need no mesh, see
-    /// [`VoxelWorld`](crate::voxel::VoxelWorld).
+    /// them, Bevy's mesh picking, a graphics device that may be lost. Far chunks are coarser: switch
+    /// [`LevelOfDetail`](super::LevelOfDetail) off where colliders are made of them. Rays and neighbours of voxels need
+    /// no mesh, see [`VoxelWorld`](crate::voxel::VoxelWorld).
     ///
     /// A change holds for chunks that are meshed from then on. Without a renderer meshes stay anyway.
     pub keep_meshes: bool,

@@ -1,5 +1,6 @@
 //! What entities show is noted, and its stale chunks become meshes on the task pool.
 
+use std::cell::RefCell;
 use std::sync::LazyLock;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -168,15 +169,23 @@ fn give_way() {
     }
 }
 
+thread_local! {
+    /// Kept for the next batch: its buffers, and what it knows of the palette.
+    static MESHER: RefCell<ChunkMesher> = RefCell::default();
+}
+
 impl Batch {
     pub(super) fn mesh(self) -> Vec<MeshedChunk> {
+        MESHER.with_borrow_mut(|mesher| self.mesh_with(mesher))
+    }
+
+    fn mesh_with(self, mesher: &mut ChunkMesher) -> Vec<MeshedChunk> {
         let Self {
             scene,
             materials,
             usages,
             chunks,
         } = self;
-        let mut mesher = ChunkMesher::new();
         let chunks = chunks.into_iter().map(|(key, detail)| {
             give_way();
             let inner = scene.inner(key);

@@ -92,24 +92,41 @@ struct Work {
 
 type Outcome = Result<Done, WorldFileError>;
 
-/// The octree of the file and its numbers.
-struct Done {
-    octree: SurveyedOctree,
-    voxels: u64,
-    bytes: u64,
+/// What has been done, and its numbers.
+enum Done {
+    Saved {
+        octree: Octree,
+        voxels: u64,
+        bytes: u64,
+    },
+    /// Surveyed here, since a world that takes it over is on the main thread.
+    Loaded { octree: SurveyedOctree, voxels: u64 },
+}
+
+impl Done {
+    fn into_octree(self) -> Octree {
+        match self {
+            Self::Saved { octree, .. } => octree,
+            Self::Loaded { octree, .. } => octree.octree().clone(),
+        }
+    }
 }
 
 impl Work {
     fn carry_out(&self) -> Outcome {
-        let (octree, bytes) = match &self.snapshot {
-            Some(octree) => (octree.clone(), file::save(&self.path, octree)?),
-            None => (file::load(&self.path)?, 0),
-        };
-        Ok(Done {
-            voxels: octree.len(),
-            // Here, since a world that takes it over is on the main thread.
-            octree: octree.into(),
-            bytes,
+        Ok(match &self.snapshot {
+            Some(octree) => Done::Saved {
+                bytes: file::save(&self.path, octree)?,
+                voxels: octree.len(),
+                octree: octree.clone(),
+            },
+            None => {
+                let octree = file::load(&self.path)?;
+                Done::Loaded {
+                    voxels: octree.len(),
+                    octree: octree.into(),
+                }
+            }
         })
     }
 }
@@ -157,13 +174,7 @@ impl WorldFiles {
             .into_iter()
             .filter(|(work, _)| is_save(work))
             .chain(waiting)
-            .map(|(work, outcome)| {
-                (
-                    work.entity,
-                    work.path,
-                    outcome.map(|done| done.octree.octree().clone()),
-                )
-            })
+            .map(|(work, outcome)| (work.entity, work.path, outcome.map(Done::into_octree)))
             .collect()
     }
 }
@@ -245,56 +256,69 @@ fn work_on_files(
     mut worlds: Query<(&mut VoxelWorld, Option<(&Autosave, &mut Kept)>)>,
 ) {
     while let Some((work, outcome)) = files.next() {
-        let (entity, path, snapshot) = (work.entity, work.path, work.snapshot);
-        let (octree, voxels, bytes) = match outcome {
-            Ok(done) => (done.octree, done.voxels, done.bytes),
-            Err(error) => {
-                if let Ok((_, Some((autosave, mut kept)))) = worlds.get_mut(entity)
-                    && snapshot.is_none()
+        let (entity, path) = (work.entity, work.path);
+        let world = worlds.get_mut(entity);
+        match (outcome, world) {
+            (
+                Ok(Done::Saved {
+                    octree,
+                    voxels,
+                    bytes,
+                }),
+                world,
+            ) => {
+                if let Ok((_, Some((autosave, mut kept)))) = world {
+                    kept.note(autosave, &path, &octree);
+                }
+                commands.trigger(WorldSaved {
+                    entity,
+                    path,
+                    voxels,
+                    bytes,
+                });
+            }
+            (Ok(Done::Loaded { octree, voxels }), Ok((world, kept))) => {
+                match take_over(world, octree, kept, &path) {
+                    Ok(()) => commands.trigger(WorldLoaded {
+                        entity,
+                        path,
+                        voxels,
+                    }),
+                    Err(error) => fail(entity, path, &error, &mut commands),
+                }
+            }
+            (Ok(Done::Loaded { .. }), Err(_)) => {
+                let error = WorldFileError::NoWorld { entity };
+                fail(entity, path, &error, &mut commands);
+            }
+            (Err(error), world) => {
+                if let Ok((_, Some((autosave, mut kept)))) = world
+                    && work.snapshot.is_none()
                 {
                     kept.spare(autosave, &path);
                 }
                 fail(entity, path, &error, &mut commands);
-                continue;
             }
-        };
-        let world = worlds.get_mut(entity).ok();
-        if snapshot.is_some() {
-            if let Some((_, Some((autosave, mut kept)))) = world {
-                kept.note(autosave, &path, octree.octree());
-            }
-            commands.trigger(WorldSaved {
-                entity,
-                path,
-                voxels,
-                bytes,
-            });
-        } else if let Some((mut world, autosave)) = world {
-            if let Err(error) = world.replace(octree) {
-                if let Some((autosave, mut kept)) = autosave {
-                    kept.spare(autosave, &path);
-                }
-                let path_of_error = path.clone();
-                let error = WorldFileError::World {
-                    source: error,
-                    path: path_of_error,
-                };
-                fail(entity, path, &error, &mut commands);
-                continue;
-            }
-            if let Some((autosave, mut kept)) = autosave {
-                kept.note(autosave, &path, world.octree());
-            }
-            commands.trigger(WorldLoaded {
-                entity,
-                path,
-                voxels,
-            });
-        } else {
-            let error = WorldFileError::NoWorld { entity };
-            fail(entity, path, &error, &mut commands);
         }
     }
+}
+
+/// Puts what was loaded into a world. A file that the world cannot have is not to be overwritten by it.
+fn take_over(
+    mut world: Mut<VoxelWorld>,
+    octree: SurveyedOctree,
+    kept: Option<(&Autosave, Mut<Kept>)>,
+    path: &Path,
+) -> Result<(), WorldFileError> {
+    let outcome = world.replace(octree);
+    if let Some((autosave, mut kept)) = kept {
+        match &outcome {
+            Ok(()) => kept.note(autosave, path, world.octree()),
+            Err(_) => kept.spare(autosave, path),
+        }
+    }
+    let path = path.to_path_buf();
+    outcome.map_err(|source| WorldFileError::World { source, path })
 }
 
 /// Tells of a failure.

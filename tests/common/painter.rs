@@ -14,6 +14,7 @@ struct Painter {
     model: String,
     goes: Receiver<()>,
     loaded: Loaded,
+    is_ready: bool,
 }
 
 /// How many models are held.
@@ -33,6 +34,7 @@ pub fn painter_backends() -> (Backends, Loaded, Sender<()>) {
                 model: model.unwrap_or("plain").into(),
                 goes: goes.clone(),
                 loaded: Arc::clone(&loaded),
+                is_ready: false,
             }))
         }
     });
@@ -47,10 +49,8 @@ pub fn color_of(model: &str) -> [u8; 4] {
 
 /// Whether a model made a thing.
 pub fn is_by(thing: &VoxelModel, model: &str) -> bool {
-    let entries = thing.palette().entries().iter();
-    entries
-        .into_iter()
-        .any(|entry| entry.rgba == color_of(model))
+    let mut entries = thing.palette().entries().iter();
+    entries.any(|entry| entry.rgba == color_of(model))
 }
 
 impl Drop for Painter {
@@ -87,7 +87,13 @@ impl Backend for Painter {
         Ok(SparseVoxels::new(8, vec![[1, 2, 3]], vec![color], None).unwrap())
     }
 
+    fn make_ready(&mut self, _: &mut dyn Watch) -> Result<(), BackendError> {
+        self.is_ready = true;
+        Ok(())
+    }
+
+    /// As with a server that loads, this is not known from the start.
     fn cache_identity(&mut self) -> Option<String> {
-        Some(self.model.clone())
+        self.is_ready.then(|| self.model.clone())
     }
 }

@@ -115,20 +115,23 @@ fn a_server_of_its_own_is_replaced_where_the_model_changes_and_kept_results_stay
     let mut app = app_that_spawns(place);
     let folder = tempfile::tempdir().unwrap();
     app.world_mut().resource_mut::<TrellisSettings>().cache = Some(ResultCache::at(folder.path()));
-    let mut number_of_finishes = Vec::new();
-    for model in [&place.checkpoint, &place.checkpoint_2, &place.checkpoint] {
-        let model = model.to_str().unwrap();
-        app.world_mut().resource_mut::<TrellisSettings>().model = Some(model.into());
-        // The first tells no identity while the server loads; the second may be kept.
-        for _ in 0..2 {
-            let entity = ask_for(&mut app, request(7));
-            assert_eq!(update_until_end(&mut app, entity), GenerationStatus::Done);
-            number_of_finishes.push(finishes(&made(app.world(), entity)).len());
-        }
+    listen::<GenerationFinished>(&mut app);
+    let mut all = Vec::new();
+    for (model, is_kept) in [
+        (&place.checkpoint, false),
+        (&place.checkpoint_2, false),
+        (&place.checkpoint, true),
+        (&place.checkpoint_2, true),
+    ] {
+        let name = model.to_str().unwrap();
+        app.world_mut().resource_mut::<TrellisSettings>().model = Some(name.into());
+        let entity = ask_for(&mut app, request(7));
+        assert_eq!(update_until_end(&mut app, entity), GenerationStatus::Done);
+        let finished = heard::<GenerationFinished>(app.world()).last().unwrap();
+        assert_eq!(finished.cached, is_kept, "{name}");
+        all.push(made(app.world(), entity));
     }
-    let [a, b, c, d, e, f] = number_of_finishes[..] else {
-        panic!("{number_of_finishes:?}");
-    };
-    assert_eq!([a, b, e, f], [1; 4], "TRELLIS tells no finish");
-    assert!(c > 8 && d == c, "{number_of_finishes:?}");
+    assert_eq!(finishes(&all[0]).len(), 1, "TRELLIS tells no finish");
+    assert!(finishes(&all[1]).len() > 8);
+    assert!(all[0] == all[2] && all[1] == all[3]);
 }

@@ -24,7 +24,7 @@ impl Running {
         Some(running.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Another server, which runs a checkpoint.
+    /// A server that runs a checkpoint.
     pub fn start(place: &Place, checkpoint: &Path) -> Self {
         let mut server = Command::new(&place.python)
             .args([

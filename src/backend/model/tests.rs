@@ -70,7 +70,7 @@ fn the_family_of_a_published_model_is_known_before_it_is_downloaded() {
     let shelf = Shelf::new();
     let files = shelf.look_for("microsoft/TRELLIS.2-4B").unwrap();
     assert_eq!(files.family, Some(ModelFamily::Trellis2));
-    assert!(!files.pipeline && !files.are_here());
+    assert!(!files.has_pipeline && !files.are_here());
 }
 
 #[test]

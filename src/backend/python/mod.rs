@@ -27,7 +27,7 @@ use self::thread::{Failure, Made, News, Order, Place, PythonThread};
 use super::relay::FarWatch;
 use super::{
     Backend, BackendError, BackendInfo, Cancelled, ModelError, ModelFamily, ModelFiles, Progress,
-    Prompt, Stage, Watch, default_model,
+    Prompt, Watch, default_model,
 };
 use crate::voxel::SparseVoxels;
 
@@ -132,9 +132,9 @@ impl Python {
     /// torch or the checkpoint is broken.
     pub fn examined(mut self) -> Result<Self, BackendError> {
         let files = self.look()?;
-        if !files.pipeline {
+        if !files.has_pipeline {
             self.obstacle = Some(Obstacle::NoCheckpoint);
-        } else if !files.image_encoder {
+        } else if !files.has_image_encoder {
             self.obstacle = Some(Obstacle::NoEncoder);
         } else if !may_have_gpu() {
             self.obstacle = Some(Obstacle::NoGpu);
@@ -210,11 +210,7 @@ impl Python {
     /// Waits until the model is loaded that was begun to be loaded earlier, or nobody waits any more: those get their
     /// end. How it went is only logged: where it failed, the generation itself tries once more.
     fn finish_loading(&mut self, ends: &mut [Option<End>], watches: &mut [&mut dyn Watch]) {
-        let mut last = Progress {
-            stage: Stage::Loading,
-            step: 0,
-            steps: 0,
-        };
+        let mut last = Progress::LOADING;
         while let Some(news) = &self.loading {
             if ends.iter().all(Option::is_some) {
                 return;
@@ -362,10 +358,11 @@ impl Backend for Python {
         ends.pop().unwrap_or(Err(BackendError::NoPicture))
     }
 
-    /// On a CPU a batch is hardly quicker, and its first result comes with its last.
+    /// On a CPU a batch is hardly quicker, and its first result comes with its last; so it is with a model that makes
+    /// one thing after the other anyway.
     fn batch_size(&self) -> usize {
         match &self.description {
-            Some(known) if known.device != CPU => TOGETHER,
+            Some(known) if known.device != CPU => TOGETHER.min(known.together),
             _ => 1,
         }
     }
@@ -396,11 +393,7 @@ impl Backend for Python {
 
     /// Starts Python where need be; weights are not loaded for it.
     fn make_ready(&mut self, watch: &mut dyn Watch) -> Result<(), BackendError> {
-        watch.progress(Progress {
-            stage: Stage::Loading,
-            step: 0,
-            steps: 0,
-        })?;
+        watch.progress(Progress::LOADING)?;
         Ok(self.find_out()?)
     }
 

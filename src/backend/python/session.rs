@@ -40,6 +40,8 @@ pub(super) struct Description {
     pub identity: String,
     /// Cells per axis that can be asked for, the least and the most.
     pub resolutions: RangeInclusive<u32>,
+    /// Most prompts that gain from being made in one batch.
+    pub together: usize,
 }
 
 /// A model in Python, loaded when it is needed.
@@ -189,6 +191,7 @@ fn description(object: &Bound<'_, PyAny>) -> PyResult<Description> {
         device: text("device")?,
         identity: text("identity")?,
         resolutions: least..=most,
+        together: object.getattr("together")?.extract()?,
     })
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::ServerError;
 use super::address::Address;
-use crate::backend::{BackendError, Cancelled, Progress, Stage, Watch};
+use crate::backend::{BackendError, Cancelled, Progress, Watch};
 
 /// How long a read or write may take before its caller looks up.
 const TICK: Duration = Duration::from_millis(50);
@@ -107,11 +107,7 @@ impl<'a> Patience<'a> {
             url: address.to_string(),
             silence,
             heard: Instant::now(),
-            last: Progress {
-                stage: Stage::Loading,
-                step: 0,
-                steps: 0,
-            },
+            last: Progress::LOADING,
         }
     }
 

@@ -30,7 +30,7 @@ pub struct Health {
     pub status: HealthStatus,
     /// Its model, where it names one.
     pub model: Option<String>,
-    /// Which generation that is of, where it tells.
+    /// Which TRELLIS that is, where it tells.
     pub family: Option<ModelFamily>,
     /// Cells per axis that it makes, the least and the most, where it tells.
     pub resolutions: Option<RangeInclusive<u32>>,

@@ -4,18 +4,11 @@ use std::time::Duration;
 
 use super::claim::Claim;
 use super::{CacheKey, ResultCache};
-use crate::backend::{Backend, BackendError, Cancelled, Progress, Prompt, Stage, Watch};
+use crate::backend::{Backend, BackendError, Cancelled, Progress, Prompt, Watch};
 use crate::voxel::SparseVoxels;
 
 /// How often somebody who waits for another process looks up; a lock cannot be waited for and given up.
 const LOOK: Duration = Duration::from_millis(20);
-
-/// What is told while another process makes the result.
-const WAITING: Progress = Progress {
-    stage: Stage::Loading,
-    step: 0,
-    steps: 0,
-};
 
 /// A result and where it comes from.
 #[derive(Clone, Debug, PartialEq)]
@@ -156,7 +149,7 @@ fn search(cache: &ResultCache, key: &CacheKey, watch: &mut dyn Watch) -> Search 
     loop {
         let claim = match Claim::take(&cache.folder, key) {
             Ok(None) => {
-                if watch.progress(WAITING).is_err() {
+                if watch.progress(Progress::LOADING).is_err() {
                     return Search::Cancelled;
                 }
                 std::thread::sleep(LOOK);

@@ -121,12 +121,10 @@ impl Octree {
     /// Puts a node at most `height` levels high into the place of one of that height, counted in such nodes; does
     /// nothing outside, or in a smaller cube.
     pub(in crate::voxel) fn set_node(&mut self, height: u32, place: IVec3, node: Node) {
-        let min = place << height;
-        if self.depth >= height && place.min_element() >= 0 {
-            let min = min.as_uvec3().to_array();
-            if self.contains(min) {
-                replace_in(&mut self.root, self.depth - height, height, min, node);
-            }
+        // Before it becomes a cell: far outside that would be one too large to count.
+        if self.depth >= height && place >> (self.depth - height) == IVec3::ZERO {
+            let min = (place << height).as_uvec3().to_array();
+            replace_in(&mut self.root, self.depth - height, height, min, node);
         }
     }
 
@@ -232,4 +230,21 @@ fn replace_in(node: &mut Node, above: u32, height: u32, min: [u32; 3], new: Node
             replace_in(child, above, height, min, new);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_far_outside_changes_nothing() {
+        let before = Octree::from_cells(6, [([1, 2, 3], 1)]).unwrap();
+        for place in [2, -1, 1 << 27, 1 << 28, i32::MAX, i32::MIN] {
+            for step in IVec3::AXES {
+                let mut octree = before.clone();
+                octree.set_chunk(ChunkKey(step * place), Node::Leaf(9));
+                assert_eq!(octree, before, "{place}");
+            }
+        }
+    }
 }

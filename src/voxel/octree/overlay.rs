@@ -49,9 +49,7 @@ impl Octree {
 
 fn overlaid_since([now, before, laid, above]: [&Node; 4]) -> Node {
     match (now, before) {
-        (Node::Branch(a), Node::Branch(b)) if Arc::ptr_eq(a, b) => laid.clone(),
-        (Node::Leaf(a), Node::Leaf(b)) if a == b => laid.clone(),
-        (Node::Octa(a), Node::Octa(b)) if a == b => laid.clone(),
+        _ if is_shared(now, before) => laid.clone(),
         (Node::Branch(now), Node::Branch(before)) => {
             let mut children = (**now).clone();
             for ((octant, child), before) in children.iter_mut().enumerate().zip(before.iter()) {
@@ -64,17 +62,53 @@ fn overlaid_since([now, before, laid, above]: [&Node; 4]) -> Node {
     }
 }
 
-/// A node with the solid cells of another over its own.
+/// Whether two nodes are the same without a look below them.
+fn is_shared(a: &Node, b: &Node) -> bool {
+    match (a, b) {
+        (Node::Branch(a), Node::Branch(b)) => Arc::ptr_eq(a, b),
+        (Node::Leaf(a), Node::Leaf(b)) => a == b,
+        (Node::Octa(a), Node::Octa(b)) => a == b,
+        _ => false,
+    }
+}
+
+/// A node with the solid cells of another over its own. Where that changes nothing, it is the node itself, so that
+/// whoever compares them need not walk.
 pub(in crate::voxel) fn overlaid(below: &Node, above: &Node) -> Node {
     match (below, above) {
         (_, Node::Leaf(0)) => below.clone(),
         (Node::Leaf(0), _) | (_, Node::Leaf(_)) => above.clone(),
         _ => {
             let mut children = below.children();
+            let mut is_changed = false;
             for (child, above) in children.iter_mut().zip(above.children()) {
-                *child = overlaid(child, &above);
+                let now = overlaid(child, &above);
+                is_changed |= !is_shared(child, &now);
+                *child = now;
             }
-            Node::new(children)
+            match is_changed {
+                true => Node::new(children),
+                false => below.clone(),
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_laid_over_itself_is_shared_with_what_was_there() {
+        let cells = (0..32).map(|i| ([i, i, i], 1));
+        let [octree, same] = [(); 2].map(|()| Octree::from_cells(5, cells.clone()).unwrap());
+        assert!(is_shared(
+            &overlaid(octree.root(), same.root()),
+            octree.root()
+        ));
+        let more = Octree::from_cells(5, [([0, 0, 31], 1)]).unwrap();
+        let both = overlaid(octree.root(), more.root());
+        assert!(!is_shared(&both, octree.root()));
+        assert!(is_shared(&both.child(0), &octree.root().child(0)));
     }
 }

@@ -157,7 +157,7 @@ fn the_parts_nearest_to_an_eye_are_laid_first_and_all_of_them_make_the_whole() {
     let mut parts = PreparedStamp::in_parts(&row, here, place, &[eye]).unwrap();
     let mut told = Vec::new();
     while parts.lay_next() {
-        told.push(parts.stamp().over(world.octree()).unwrap());
+        told.push(parts.stamp.over(world.octree()).unwrap());
     }
     let lengths: Vec<u64> = told.iter().map(Octree::len).collect();
     assert_eq!(lengths, [1, 2, 3, 4]);
@@ -165,7 +165,7 @@ fn the_parts_nearest_to_an_eye_are_laid_first_and_all_of_them_make_the_whole() {
     let right = IVec3::new(195, 0, 0) + half;
     assert_eq!(told[0].get(right.as_uvec3().to_array()), 1);
     let whole = PreparedStamp::new(&row, here, place.0, place.1).unwrap();
-    assert_eq!(parts.stamp().laid, whole.laid);
+    assert_eq!(parts.stamp.laid, whole.laid);
     assert_eq!(whole.laid, told[3]);
 }
 

@@ -17,9 +17,7 @@ use std::time::{Duration, Instant};
 
 use self::process::Process;
 use super::{HealthStatus, Server, ServerError, ServerTimeouts, TOGETHER};
-use crate::backend::{
-    Backend, BackendError, BackendInfo, Cancelled, Progress, Prompt, Stage, Watch,
-};
+use crate::backend::{Backend, BackendError, BackendInfo, Cancelled, Progress, Prompt, Watch};
 use crate::voxel::SparseVoxels;
 
 /// How long is waited for a process to end whose connection has ended.
@@ -36,13 +34,6 @@ const MAX_FAILURES: u32 = 3;
 
 /// How often somebody who waits looks up.
 const TICK: Duration = Duration::from_millis(20);
-
-/// What is told while a process or its model is waited for.
-const LOADING: Progress = Progress {
-    stage: Stage::Loading,
-    step: 0,
-    steps: 0,
-};
 
 type End = Result<SparseVoxels, BackendError>;
 
@@ -147,7 +138,7 @@ impl LocalServer {
                 }
             }
         }
-        let mut ask = || watch.progress(LOADING);
+        let mut ask = || watch.progress(Progress::LOADING);
         let pause = pause_after(self.failures);
         while self.failed.elapsed() < pause {
             ask()?;
@@ -292,7 +283,7 @@ impl Backend for LocalServer {
         };
         while is_loading(&self.server) && self.process.as_mut().is_some_and(|it| it.end().is_none())
         {
-            watch.progress(LOADING)?;
+            watch.progress(Progress::LOADING)?;
             std::thread::sleep(TICK);
         }
         Ok(())

@@ -8,6 +8,7 @@ import argparse
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 
 from .. import config
@@ -99,7 +100,22 @@ def run(options: argparse.Namespace) -> int:
         # A process that lost its device cannot get it back; a fresh one can.
         _LOG.error("the device was lost: starting again")
         os.execv(sys.executable, [sys.executable, "-m", "crossworld_trellis", *sys.argv[1:]])
-    return 0 if server.started else 1
+    code = 0 if server.started else 1
+    _leave_what_runs(code)
+    return code
+
+
+def _leave_what_runs(code: int) -> None:
+    """Ends the process here where the model's thread is still at work, such as importing torch.
+
+    Python's own end would take torch's code away from under it, which aborts the process.
+    """
+    from ..server.worker import THREAD
+
+    if any(thread.name == THREAD for thread in threading.enumerate()):
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(code)
 
 
 def settings_of(options: argparse.Namespace) -> ServerSettings:

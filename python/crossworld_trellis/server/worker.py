@@ -22,6 +22,9 @@ from .problem import CLIENT_LEFT, Problem, from_error
 
 State = Literal["loading", "healthy", "error"]
 
+THREAD = "trellis-model"
+"""Name of the thread that has the model."""
+
 _LOG = logging.getLogger("crossworld_trellis.server")
 
 
@@ -61,7 +64,7 @@ class Worker:
         self._loading = Progress("loading", 0, 1)
         self._seconds = 10.0
         self._began = time.monotonic()
-        self._thread = threading.Thread(target=self._run, name="model", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
         self.state: State = "loading"
         self.description: Description | None = None
         self.last_error: str | None = None

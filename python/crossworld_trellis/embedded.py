@@ -173,6 +173,8 @@ class Session:
         return [_answer(result) for result in results]
 
     def _loaded(self, jobs: "Sequence[_Job]") -> "tuple[Pipeline, Outlook]":
+        # Where everything is missing, torch is what has to be told first: it fits the machine.
+        importlib.import_module("torch")
         from .watch import Progress
 
         def on_progress(progress: Progress) -> None:

@@ -14,14 +14,14 @@ pub(super) struct Later(Vec<Receiver<Reply>>);
 impl Later {
     /// Finds a reply out.
     pub(super) fn find_out(&mut self, ask: impl FnOnce() -> Reply + Send + 'static) {
-        let outbox = self.expect();
+        let outbox = self.promise();
         let thread = std::thread::Builder::new().name("trellis-asks".into());
         // Without a thread the outbox is dropped, and that is told.
         let _ = thread.spawn(move || outbox.send(ask()));
     }
 
-    /// Where somebody else puts a reply. Dropping it is told as well.
-    pub(super) fn expect(&mut self) -> Sender<Reply> {
+    /// Where somebody else puts a reply that was promised. Dropping it is told as well.
+    pub(super) fn promise(&mut self) -> Sender<Reply> {
         let (outbox, inbox) = bounded(1);
         self.0.push(inbox);
         outbox

@@ -53,7 +53,7 @@ impl Upkeep<'_> {
             Some(name) => self.switch_model(name)?,
             None => "asking the backend; it answers when the work at hand is done".into(),
         };
-        let outbox = self.later.expect();
+        let outbox = self.later.promise();
         let backends = self.backends.clone();
         let named = self.settings.model.is_some();
         image_to_3d.describe(&self.backends, &self.settings, move |answer| {
